@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.message import Command, Outcome, Reply, Suggestion
@@ -24,15 +23,13 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`epoch` rises only when the owner changes. `suggestions` are the buttons of the last reply, so that a person on a
-    surface without buttons may answer with their number.
+    """`suggestions` are the buttons of the last reply, so that a person on a surface without buttons may answer with
+    their number. Who may speak is not remembered here: see `bot/outbox.py`.
     """
 
     key: str
     exchanges: tuple[Exchange, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
-    owner: str = "bot"
-    epoch: int = 0
 
     def with_exchange(self, question: str, reply: Reply, now: float) -> Conversation:
         """This conversation after one more turn."""
@@ -50,13 +47,6 @@ class Conversation:
         kept = tuple(e for e in self.exchanges if e.time > now - days * 86_400)
         return replace(self, exchanges=kept[-turns:] if turns else ())
 
-    def forgotten(self) -> Conversation:
-        """Nothing of what was said remains; who may speak does."""
-        return replace(self, exchanges=(), suggestions=())
-
     def choice(self, ordinal: int) -> Command | None:
         """The command behind the n-th suggestion of the last reply, counted from 1."""
         return self.suggestions[ordinal - 1].command if 0 < ordinal <= len(self.suggestions) else None
-
-
-Clock = Callable[[], float]
