@@ -1,15 +1,15 @@
 """The error tree. One screen; standard library only.
 
-    BangbanError
-    ├── ConfigurationError      the operator's file or environment is wrong: names the key and the remedy
-    ├── Refused                 a request from outside is not acceptable: carries the HTTP status
-    ├── Unavailable             try again later: carries `retry_after`
-    │   ├── StoreUnavailable    the store cannot take or give (callbacks answer 503, so the platform retries)
-    │   └── ModelUnavailable    every model endpoint failed: callers go to model-free mode
-    ├── Undeliverable           this send can never succeed: record it, go on with the next
-    ├── StaleLease              another worker took the conversation over: drop what you have
-    ├── UnknownVersion          a stored value was written by a newer version: leave it alone
-    └── DocumentRefused         a file cannot become a document: carries the reason
+BangbanError
+├── ConfigurationError      the operator's file or environment is wrong: names the key and the remedy
+├── Refused                 a request from outside is not acceptable: carries the HTTP status
+├── Unavailable             try again later: carries `retry_after`
+│   ├── StoreUnavailable    the store cannot take or give (callbacks answer 503, so the platform retries)
+│   └── ModelUnavailable    every model endpoint failed: callers go to model-free mode
+├── Undeliverable           this send can never succeed: record it, go on with the next
+├── StaleLease              another worker took the conversation over: drop what you have
+├── UnknownVersion          a stored value was written by a newer version: leave it alone
+└── DocumentRefused         a file cannot become a document: carries the reason
 """
 
 from __future__ import annotations

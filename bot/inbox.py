@@ -41,7 +41,7 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """`duplicate`: seen within 24 h, nothing was changed. `waiting` counts conversations with work in them, ours included."""
+    """`duplicate`: seen within 24 h, nothing was changed. `waiting` counts conversations with work, ours included."""
 
     duplicate: bool
     waiting: int
@@ -49,7 +49,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claimed conversation and the messages of its next turn, oldest first (empty: a newer program must read them)."""
+    """A claimed conversation and the messages of its next turn, oldest first. None: a newer program must read them."""
 
     claim: Claim
     messages: tuple[Message, ...]
@@ -200,4 +200,3 @@ def _next_turn(claim: Claim) -> tuple[Message, ...]:
 def parse_items(work: Work) -> tuple[str, ...]:
     """The stored form of the turn's messages, for an operator's replay."""
     return tuple(item.decode() for item in work.claim.items[: len(work.messages)])
-

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from bot.errors import StoreUnavailable
 from bot.store import Store, translated
@@ -86,11 +86,14 @@ class Lane:
         return int(await self.store.redis.zcard(f"{self.key}:due"))
 
 
-class Crew:
+C = TypeVar("C")
+
+
+class Crew(Generic[C]):
     """Claims from one lane and works each claim in a task of its own, at most `hands` at once.
 
-    `work` is awaited with each claim and must settle it (commit or release). The bell wakes an idle crew; a slow poll is
-    the safety net when a bell is lost.
+    `work` is awaited with each claim and must settle it (commit or release). The bell wakes an idle crew; a slow poll
+    is the safety net when a bell is lost.
     """
 
     POLL_SECONDS = 1.0
@@ -99,8 +102,8 @@ class Crew:
         self,
         lane: Lane,
         *,
-        claim: Callable[[], Awaitable[Any]],
-        work: Callable[[Any], Coroutine[Any, Any, None]],
+        claim: Callable[[], Awaitable[C | Idle]],
+        work: Callable[[C], Coroutine[Any, Any, None]],
         hands: int,
     ) -> None:
         self._lane = lane

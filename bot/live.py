@@ -6,7 +6,9 @@ The writer appends under its lease and its owner epoch, compared in the same ste
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from bot.errors import StaleLease, StoreUnavailable
 from bot.inbox import Work
@@ -28,50 +30,55 @@ class Growing:
 async def read(store: Store, conversation: str) -> Growing | None:
     """The growing text, or None when no turn is showing any."""
     with translated():
-        turn, lease, text = await store.redis.hmget(  # type: ignore[misc]
-            store.key("live", conversation), ["turn", "lease", "text"]
-        )
-    return Growing(turn.decode(), int(lease), text.decode()) if turn else None
+        fields: dict[Any, Any] = await store.redis.hgetall(store.key("live", conversation))
+    if not fields:
+        return None
+    return Growing(fields[b"turn"].decode(), int(fields[b"lease"]), fields[b"text"].decode())
 
 
 class LiveWriter:
     """Appends one turn's text. Deltas that come faster than `pause` seconds are joined; the first leaves at once.
 
-    Raises `StaleLease` from `write` once another worker holds the conversation or another one speaks in it. A store that
-    is away costs only the liveliness: the text is kept and joined to the next append.
+    Raises `StaleLease` from `write` once another worker holds the conversation or another one speaks in it. A store
+    that is away costs only the liveliness: the text is kept and joined to the next append. Close it before the commit.
     """
 
-    def __init__(self, store: Store, work: Work, turn: str, *, pause: float = 0.1) -> None:
+    def __init__(self, store: Store, work: Work, turn: str, *, pause: float = 0.25) -> None:
         self._store = store
         self._work = work
         self._turn = turn
         self._pause = pause
         self._pending = ""
-        self._next = 0.0
+        self._stale = False
+        self._pulse: asyncio.Task[None] | None = None
 
     async def write(self, text: str) -> None:
         self._pending += text
-        if self._pending and asyncio.get_running_loop().time() >= self._next:
-            await self.flush()
+        if self._pulse is None:
+            await self._append()
+            self._pulse = asyncio.create_task(self._keep_pulse())
+        if self._stale:
+            raise StaleLease(self._work.claim.conversation)
 
-    async def flush(self) -> None:
+    async def aclose(self) -> None:
+        """Stop appending; what was not shown yet is in the reply."""
+        if self._pulse:
+            self._pulse.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._pulse
+
+    async def _keep_pulse(self) -> None:
+        while not self._stale:
+            await asyncio.sleep(self._pause)
+            await self._append()
+
+    async def _append(self) -> None:
         if not self._pending:
             return
-        claim, text = self._work.claim, self._pending
+        text, claim = self._pending, self._work.claim
+        where = (self._store.unit, claim.conversation, claim.lease, self._work.epoch, self._turn)
         try:
-            kept = await self._store.run(
-                "live_append",
-                self._store.unit,
-                claim.conversation,
-                claim.lease,
-                self._work.epoch,
-                self._turn,
-                text,
-                SECONDS,
-            )
+            self._stale = not await self._store.run("live_append", *where, text, SECONDS)
         except StoreUnavailable:
             return
-        if not kept:
-            raise StaleLease(claim.conversation)
         self._pending = self._pending[len(text) :]
-        self._next = asyncio.get_running_loop().time() + self._pause

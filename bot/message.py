@@ -126,6 +126,7 @@ class Outcome(StrEnum):
     UNANSWERABLE_VOICE = "unanswerable_voice"
     ERROR_HANDLER = "error_handler"
     ERROR_INTERRUPTED = "error_interrupted"
+    NOTICE_WAIT = "notice_wait"
     NONE = "none"
     """A turn that ends without a word, such as an event nobody waits on."""
 

@@ -6,6 +6,7 @@ still ours, may the bot still speak, is it too late, is the platform's pace kept
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from bot import records
 from bot.lane import Claim, Lane
 from bot.platforms import Pace
-from bot.store import Store
+from bot.store import Store, translated
 
 Verdict = Literal["send", "stale", "owner", "late", "wait"]
 
@@ -38,6 +39,18 @@ class Item:
     origin: dict[str, str] = field(default_factory=dict)
     epoch: int | None = None
     not_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An item that did not leave. `why` is owner, late or undeliverable; `code` and `remedy` are the platform's."""
+
+    key: str
+    account: str
+    why: str
+    code: int
+    remedy: str
+    time: float
 
 
 class Outbox:
@@ -67,12 +80,30 @@ class Outbox:
         verdict: Verdict = answer[0].decode()
         return verdict, answer[1] / 1000 if verdict == "wait" else 0.0
 
+    async def drop(self, item: Item, why: str, *, code: int = 0, remedy: str = "") -> None:
+        """Record that `item` will not leave. The last 200 are kept for 30 days, without their words, for the doctor."""
+        entry = Dropped(item.key, f"{item.platform}/{item.account}", why, code, remedy, time.time())
+        key = self.store.key("dropped")
+        with translated():
+            async with self.store.redis.pipeline(transaction=True) as pipe:
+                pipe.lpush(key, records.dump(entry)).ltrim(key, 0, 199).expire(key, 30 * 86_400)
+                pipe.hincrby(self.store.key("counts"), f"dropped:{why}", 1)
+                await pipe.execute()
+
+    async def dropped(self) -> list[Dropped]:
+        """What did not leave lately, newest first."""
+        with translated():
+            entries: list[bytes] = await self.store.redis.lrange(self.store.key("dropped"), 0, -1)  # type: ignore[assignment]
+        return [records.load(Dropped, entry) for entry in entries]
+
+    async def count(self, what: str) -> None:
+        with translated():
+            await self.store.redis.hincrby(self.store.key("counts"), what, 1)
+
     async def change_owner(self, conversation: str, owner: str, announcement: Item | None = None) -> int:
         """From here on `owner` speaks: the epoch rises, and nothing the bot wrote before leaves after the announcement,
         which queues behind any send in flight. Returns the new epoch.
         """
         said = records.dump(announcement) if announcement else b""
-        epoch: int = await self.store.run(
-            "owner_change", self.store.unit, conversation, owner, OWNER_SECONDS, said
-        )
+        epoch: int = await self.store.run("owner_change", self.store.unit, conversation, owner, OWNER_SECONDS, said)
         return epoch

@@ -1,4 +1,4 @@
-"""Values as they are stored: JSON with a schema version, so that an older worker can leave alone what a newer one wrote."""
+"""Values as they are stored: JSON with a schema version, so that a worker leaves alone what a newer one wrote."""
 
 from __future__ import annotations
 

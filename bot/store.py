@@ -1,4 +1,4 @@
-"""The connection to the store: one client, the scripts, and the durability it must prove before anything is acknowledged."""
+"""The connection to the store: one client, the scripts, and the durability it must prove before it is trusted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from redis.exceptions import (
     ResponseError,
     TimeoutError,  # noqa: A004
 )
-
 
 from bot.errors import ConfigurationError, StoreUnavailable
 
@@ -97,7 +96,7 @@ class Store:
             await self.redis.ping()
 
     async def require_durable(self, accept_loss: str) -> None:
-        """Raise `ConfigurationError` unless acknowledged writes survive a power cut or the operator accepts the loss."""
+        """Raise `ConfigurationError` unless acknowledged writes survive a power cut, or the operator accepts loss."""
         problem = await self.durability_problem()
         if problem and accept_loss != ACCEPT_LOSS:
             raise ConfigurationError(
@@ -114,7 +113,9 @@ class Store:
                 have = await self.redis.config_get(*wanted)
             except ResponseError:
                 return "its configuration cannot be read (CONFIG is not allowed)"
-        return "; ".join(f"{key} is {have.get(key)}, not {value}" for key, value in wanted.items() if have.get(key) != value)
+        return "; ".join(
+            f"{key} is {have.get(key)}, not {value}" for key, value in wanted.items() if have.get(key) != value
+        )
 
     @asynccontextmanager
     async def listening(self, *channels: str) -> AsyncIterator[redis.client.PubSub]:
@@ -136,7 +137,9 @@ def _sentinel(url: str, options: dict[str, Any]) -> redis.Redis:
     pairs = [host.rpartition(":") for host in hosts.split(",")]
     if not service or not all(port.isdigit() for _, _, port in pairs):
         raise ConfigurationError(
-            "redis.url", "a sentinel address needs hosts and a service", "Write redis+sentinel://host:26379,host:26379/name"
+            "redis.url",
+            "a sentinel address needs hosts and a service",
+            "Write redis+sentinel://host:26379,host:26379/name",
         )
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         [(host, int(port)) for host, _, port in pairs], socket_timeout=5

@@ -9,7 +9,16 @@ local now = now_ms()
 lane_remove(inbox, conv, tonumber(ARGV[4]), nil, now)
 local record = unit .. ':conv:' .. conv
 if ARGV[5] == '-' then
-  redis.call('DEL', record)
+  -- Forgotten means everywhere: what we remember, what the page showed, what an operator could replay.
+  redis.call('DEL', record, unit .. ':web:' .. conv)
+  local mark = cjson.encode(conv)
+  for _, id in ipairs(redis.call('ZRANGE', unit .. ':failed', 0, -1)) do
+    local entry = redis.call('GET', unit .. ':failed:' .. id)
+    if entry and string.find(entry, '"conversation":' .. string.gsub(mark, '\\/', '/'), 1, true) then
+      redis.call('DEL', unit .. ':failed:' .. id)
+      redis.call('ZREM', unit .. ':failed', id)
+    end
+  end
 elseif ARGV[5] ~= '' then
   redis.call('SET', record, ARGV[5], 'EX', ARGV[6])
 end

@@ -60,21 +60,26 @@ class Pace:
     seconds: int
 
 
-class Platform(Protocol):
-    """One account on one messenger."""
+class Surface(Protocol):
+    """Where a reply can be shown."""
 
-    kind: str
-    account: str
-    paces: tuple[Pace, ...]
-
-    def receive(self, callback: Callback) -> Receipt:
-        """Verify, decrypt and parse in one call, without any I/O. Raises `Refused` for what must not be accepted."""
+    @property
+    def paces(self) -> tuple[Pace, ...]:
+        """How often one recipient may be written to; all of them hold."""
         ...
 
     def render(self, reply: Reply, message: Message) -> tuple[Wire, ...]:
-        """Cut a reply into send calls within this messenger's limits, in order. Pure: equal input, equal output."""
+        """Cut a reply into send calls within this surface's limits, in order. Pure: equal input, equal output."""
         ...
 
     async def send(self, delivery: Delivery) -> None:
         """Make one send call. Raises `Unavailable` (try again) or `Undeliverable` (never will)."""
+        ...
+
+
+class Platform(Surface, Protocol):
+    """One account on one messenger: a surface that also calls us."""
+
+    def receive(self, callback: Callback) -> Receipt:
+        """Verify, decrypt and parse in one call, without any I/O. Raises `Refused` for what must not be accepted."""
         ...

@@ -1,0 +1,247 @@
+"""The only reader of the configuration file and the environment. Frozen; secrets never appear in repr or errors."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from bot.errors import ConfigurationError
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+_ID = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ServerSettings(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65_535)
+    public_url: str = ""
+    backlog: int = Field(300, ge=1)
+    """With more conversations waiting than this, people are told their place in line."""
+
+
+class RedisSettings(_Section):
+    url: str = ""
+    accept_loss: str = ""
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        if url and not url.startswith(("redis://", "rediss://", "unix://", "redis+sentinel://")):
+            raise ValueError("must start with redis://, rediss://, unix:// or redis+sentinel://")
+        return url
+
+
+class EndpointSettings(_Section):
+    base_url: str = ""
+    api_key: SecretStr = SecretStr("")
+    chat: str = ""
+    proxy: str = ""
+    tls_ca: str = ""
+
+    @property
+    def configured(self) -> bool:
+        """A server that asks for no key is configured with any word as its key."""
+        return bool(self.base_url and self.chat and self.api_key.get_secret_value())
+
+
+class TimeoutSettings(_Section):
+    """Seconds."""
+
+    connect: float = Field(5.0, gt=0)
+    first_token: float = Field(30.0, gt=0)
+    idle: float = Field(20.0, gt=0)
+    total: float = Field(150.0, gt=0)
+
+
+class ModelSettings(EndpointSettings):
+    base_url: str = "https://api.deepseek.com"
+    chat: str = "deepseek-chat"
+    reasoner: str = "deepseek-reasoner"
+    max_concurrency: int = Field(30, ge=1)
+    timeouts: TimeoutSettings = TimeoutSettings()
+    fallback: EndpointSettings = EndpointSettings()
+
+
+class ConversationSettings(_Section):
+    """Seconds, unless the name says otherwise."""
+
+    quiet: float = Field(1.2, ge=0, le=30)
+    gather: float = Field(4.0, ge=0, le=60)
+    lease: float = Field(15.0, ge=1, le=300)
+    turn: float = Field(180.0, ge=1)
+    turns_at_once: int = Field(400, ge=1)
+    keep_turns: int = Field(20, ge=1, le=200)
+    keep_days: float = Field(30, gt=0)
+
+
+class WeComAppSettings(_Section):
+    kind: Literal["wecom-app"]
+    account: str = Field(pattern=_ID)
+    corp_id: str = Field(min_length=1)
+    agent_id: int = Field(gt=0)
+    secret: SecretStr
+    token: SecretStr
+    aes_key: SecretStr
+    api_base: str = "https://qyapi.weixin.qq.com"
+    proxy: str = ""
+    tls_ca: str = ""
+    features: frozenset[Literal["markdown", "template_card"]] = frozenset()
+    employee: str
+
+    @field_validator("aes_key")
+    @classmethod
+    def _whole_key(cls, key: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[A-Za-z0-9]{43}", key.get_secret_value()):
+            raise ValueError("must be the 43 letters and digits of EncodingAESKey")
+        return key
+
+
+class EmployeeSettings(_Section):
+    id: str = Field(pattern=_ID)
+    name: str = Field(min_length=1)
+    unit: str = ""
+    duties: str = ""
+    guardian: str = ""
+    deputy: str = ""
+    scenes: tuple[Literal["policy"], ...] = ("policy",)
+
+
+class UnitSettings(_Section):
+    id: str = Field(pattern=_ID)
+    name: str = Field(min_length=1)
+    provider_code: str = ""
+    model_filing_no: str = ""
+
+
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(_Section):
+    """The whole configuration. Paths are relative to the working directory."""
+
+    data_dir: Path = Path("data")
+    demo: bool = False
+    server: ServerSettings = ServerSettings()
+    redis: RedisSettings = RedisSettings()
+    model: ModelSettings = ModelSettings()
+    conversation: ConversationSettings = ConversationSettings()
+    log: LogSettings = LogSettings()
+    platforms: tuple[WeComAppSettings, ...] = ()
+    employees: tuple[EmployeeSettings, ...] = (EmployeeSettings(id="xiaofu", name="小福"),)
+    units: tuple[UnitSettings, ...] = (UnitSettings(id="default", name="示例单位"),)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if not self.employees or not self.units:
+            raise ValueError("employees and units need at least one entry each")
+        known = {employee.id for employee in self.employees}
+        for platform in self.platforms:
+            if platform.employee not in known:
+                raise ValueError(
+                    f"platforms: account {platform.account} names the unknown employee {platform.employee}"
+                )
+        accounts = [(platform.kind, platform.account) for platform in self.platforms]
+        if len(set(accounts)) != len(accounts):
+            raise ValueError("platforms: two entries share kind and account")
+        return self
+
+    @property
+    def unit(self) -> UnitSettings:
+        """The tenant: every key in the store carries its id."""
+        return self.units[0]
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of `path`, else of `BANGBAN_CONFIG`, else of ./bangban.yaml, else the built-in defaults.
+
+    Raises `ConfigurationError` that names the key and the remedy, and never shows a value.
+    """
+    environ = os.environ if environ is None else environ
+    chosen = find(path, environ)
+    return parse(_read(chosen) if chosen else {}, environ)
+
+
+def find(path: Path | None, environ: Mapping[str, str] | None = None) -> Path | None:
+    """The file that `load` would read, or None for the defaults."""
+    environ = os.environ if environ is None else environ
+    if path is None and environ.get("BANGBAN_CONFIG"):
+        path = Path(environ["BANGBAN_CONFIG"])
+    if path is None:
+        path = Path("bangban.yaml")
+        return path if path.exists() else None
+    if not path.exists():
+        raise ConfigurationError(
+            "--config", f"{path} does not exist", "Check the path, or leave it out for the defaults"
+        )
+    return path
+
+
+def parse(data: Any, environ: Mapping[str, str]) -> Settings:
+    """Settings from the parsed YAML. Raises `ConfigurationError`."""
+    if not isinstance(data, dict):
+        raise ConfigurationError("the file", "is not a mapping", "Write one `key: value` a line")
+    try:
+        return Settings.model_validate(_filled(data, "", environ))
+    except ValidationError as error:
+        raise _named(error) from None
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text("utf-8")) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            str(path), "cannot be read as UTF-8 text", "Check the file and its permissions"
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "somewhere"
+        raise ConfigurationError(str(path), f"is not valid YAML, {where}", "Check indentation and quotes") from None
+
+
+def _filled(value: Any, key: str, environ: Mapping[str, str]) -> Any:
+    """`value` with every ${NAME} and ${NAME:-default} replaced."""
+    if isinstance(value, dict):
+        return {name: _filled(item, f"{key}.{name}".lstrip("."), environ) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, f"{key}.{index}", environ) for index, item in enumerate(value)]
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: _variable(match, key, environ), value)
+    return value
+
+
+def _variable(match: re.Match[str], key: str, environ: Mapping[str, str]) -> str:
+    name, default = match.groups()
+    if name in environ:
+        return environ[name]
+    if default is None:
+        raise ConfigurationError(key, f"the environment variable {name} is not set", f"Set {name} before starting")
+    return default
+
+
+def _named(error: ValidationError) -> ConfigurationError:
+    """The first mistake, by its dotted key; how many more there are, if any."""
+    mistakes = error.errors(include_input=False, include_url=False, include_context=False)
+    first = mistakes[0]
+    key = ".".join(str(part) for part in first["loc"]) or "configuration"
+    problem = first["msg"].removeprefix("Value error, ")
+    remedies = {
+        "extra_forbidden": "Remove it or correct its spelling; docs/configuration.md lists every key",
+        "missing": "Add it",
+    }
+    remedy = remedies.get(first["type"], "Correct the value; docs/configuration.md shows what it takes")
+    if len(mistakes) > 1:
+        remedy += f" ({len(mistakes) - 1} more after this one)"
+    return ConfigurationError(key, problem, remedy)
