@@ -1,0 +1,153 @@
+// How an answer looks: its parts, its marks, its sources, its next steps.
+
+import { copyText } from "./copy.js";
+import { address, fill, replace, shape } from "./words.js";
+
+const MARK = /\[(\d{1,2})\]/;
+
+export class Answer {
+  // `label` is the AI line that stands under the text from its first word on.
+  constructor({ label, onSuggestion }) {
+    this.onSuggestion = onSuggestion;
+    const { element, slots } = shape("answer");
+    this.element = element;
+    this.slots = slots;
+    this.text = "";
+    fill(slots, { label, number: "" });
+    slots.number.parentElement.hidden = true;
+    slots.copy.hidden = slots.sources.hidden = slots.suggestions.hidden = true;
+    slots.copy.addEventListener("click", () => this.copy());
+    this.foot();
+  }
+
+  // A preview: marks are drawn but lead nowhere yet.
+  grow(text) {
+    this.text = text;
+    this.element.classList.add("growing");
+    replace(this.slots.said, paragraphs(text, inertMark));
+  }
+
+  // The truth, which replaces whatever was there.
+  show(said) {
+    this.said = said;
+    this.element.classList.remove("growing");
+    this.element.dataset.outcome = said.outcome;
+    const slots = this.slots;
+    replace(slots.list, said.sources.map(source));
+    replace(slots.said, said.parts.flatMap((part) => this.part(part)));
+    replace(slots.suggestions, said.suggestions.map((suggestion) => this.suggestion(suggestion)));
+    fill(slots, { label: said.label, number: said.number || "", count: String(said.sources.length) });
+    slots.number.parentElement.hidden = !said.number;
+    slots.sources.hidden = !said.sources.length;
+    slots.suggestions.hidden = !said.suggestions.length;
+    slots.copy.hidden = !said.label;
+    this.foot();
+  }
+
+  foot() {
+    const { label, number } = this.slots;
+    label.parentElement.hidden = label.hidden;
+    label.closest("footer").hidden = label.hidden && number.hidden;
+  }
+
+  // A kind this page does not know is skipped.
+  part(part) {
+    const draw = { paragraphs: (p) => paragraphs(p.text, (n) => this.cite(n)), card, table };
+    return part.kind in draw ? draw[part.kind](part) : [];
+  }
+
+  cite(n) {
+    const item = this.slots.list.children[n - 1];
+    if (!item) return null;
+    const { element, slots } = shape("cite");
+    slots.mark.textContent = n;
+    element.addEventListener("click", () => unfold(item.querySelector("details")));
+    return element;
+  }
+
+  suggestion({ label, command }) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = label;
+    button.addEventListener("click", () => this.onSuggestion({ text: label, command }));
+    return button;
+  }
+
+  async copy() {
+    const { copy } = this.slots;
+    copy.dataset.state = (await copyText(this.words())) ? "copied" : "failed";
+    setTimeout(() => delete copy.dataset.state, 4000);
+  }
+
+  // What leaves the page by the copy button: the text, what it rests on, and that AI made it.
+  words() {
+    const lines = this.said.sources.map((s, i) => `[${i + 1}] ${[s.document, s.number, s.clause].filter(Boolean).join(" ")}`);
+    const heading = lines.length ? [document.getElementById("copied-sources").content.textContent] : [];
+    return [this.said.parts.map(plain).join("\n\n"), [...heading, ...lines].join("\n"), this.said.label]
+      .filter(Boolean)
+      .join("\n\n");
+  }
+}
+
+// The words of a part, without its shape.
+export function plain(part) {
+  if (part.kind === "paragraphs") return part.text;
+  if (part.kind === "card") return [part.title, part.body, part.url].filter(Boolean).join("\n");
+  if (part.kind === "table") return [[part.title], part.headers, ...part.rows].map((row) => row.join("\t")).join("\n").trim();
+  return "";
+}
+
+function inertMark(n) {
+  const { element } = shape("mark");
+  element.textContent = n;
+  return element;
+}
+
+// Blank lines part paragraphs; `[n]` becomes what `mark(n)` gives, or stays as written.
+function paragraphs(text, mark) {
+  const blocks = text.split(/\n\s*\n/).filter((block) => block.trim());
+  return blocks.map((block) => {
+    const paragraph = document.createElement("p");
+    const pieces = block.split(MARK); // odd places hold the numbers
+    paragraph.append(...pieces.map((piece, i) => (i % 2 ? mark(Number(piece)) || `[${piece}]` : piece)));
+    return paragraph;
+  });
+}
+
+function card({ title, body, url }) {
+  const { element, slots } = shape("card");
+  fill(slots, { title, body });
+  address(slots.url, url);
+  return [element];
+}
+
+function table({ title, headers, rows }) {
+  const { element, slots } = shape("table");
+  fill(slots, { title });
+  replace(slots.headers, [row("th", headers)]);
+  replace(slots.rows, rows.map((cells) => row("td", cells)));
+  return [element];
+}
+
+function row(tag, texts) {
+  const line = document.createElement("tr");
+  const cells = texts.map((text) => Object.assign(document.createElement(tag), { textContent: text }));
+  line.append(...cells);
+  return line;
+}
+
+function source({ document: title, number, issuer, date, status, clause, quote, url }, index) {
+  const { element, slots } = shape("source");
+  fill(slots, { mark: String(index + 1), document: title, number, issuer, date, status, clause, quote });
+  element.dataset.status = status;
+  address(slots.url, url);
+  for (const warning of element.querySelectorAll(".warning")) warning.hidden = warning.dataset.for !== status;
+  return element;
+}
+
+function unfold(details) {
+  details.open = true;
+  const summary = details.querySelector("summary");
+  summary.focus({ preventScroll: true });
+  summary.scrollIntoView({ block: "center" });
+}
