@@ -61,6 +61,7 @@ export class Answer {
     if (!item) return null;
     const { element, slots } = shape("cite");
     slots.mark.textContent = n;
+    element.dataset.status = item.dataset.status;
     element.addEventListener("click", () => unfold(item.querySelector("details")));
     return element;
   }
@@ -103,15 +104,18 @@ function inertMark(n) {
   return element;
 }
 
-// Blank lines part paragraphs; `[n]` becomes what `mark(n)` gives, or stays as written.
+// A paragraph a line, closer together where no blank line parts them; `[n]` becomes what `mark(n)` gives, or stays.
 function paragraphs(text, mark) {
-  const blocks = text.split(/\n\s*\n/).filter((block) => block.trim());
-  return blocks.map((block) => {
-    const paragraph = document.createElement("p");
-    const pieces = block.split(MARK); // odd places hold the numbers
-    paragraph.append(...pieces.map((piece, i) => (i % 2 ? mark(Number(piece)) || `[${piece}]` : piece)));
-    return paragraph;
-  });
+  const lines = text.split("\n");
+  return lines.map((line, i) => paragraph(line, mark, i && lines[i - 1].trim())).filter((p) => p.textContent.trim());
+}
+
+function paragraph(line, mark, continues) {
+  const element = document.createElement("p");
+  const pieces = line.split(MARK); // odd places hold the numbers
+  element.append(...pieces.map((piece, i) => (i % 2 ? mark(Number(piece)) || `[${piece}]` : piece)));
+  element.classList.toggle("next", Boolean(continues));
+  return element;
 }
 
 function card({ title, body, url }) {
