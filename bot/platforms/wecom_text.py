@@ -41,11 +41,6 @@ def numbered(text: str, limit: int, mark: Callable[[int, int], str]) -> list[str
     return [f"{mark(n, len(pieces))}\n{piece}" for n, piece in enumerate(pieces, start=1)]
 
 
-def shortened(text: str, limit: int) -> str:
-    """At most `limit` characters, the last of them an ellipsis when something is missing."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def _fitting(text: str, limit: int) -> int:
     """How many characters fit into `limit` bytes."""
     return len(text[:limit].encode()[:limit].decode(errors="ignore"))
