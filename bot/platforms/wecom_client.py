@@ -134,11 +134,7 @@ def _context(account: WeComAccount) -> ssl.SSLContext | bool:
     try:
         return ssl.create_default_context(cafile=account.tls_ca)
     except (OSError, ssl.SSLError):
-        raise ConfigurationError(
-            f"platforms.{account.account}.tls_ca",
-            "no certificates can be read from this file",
-            "Name a PEM file that the server may read",
-        ) from None
+        raise ConfigurationError("tls_ca", "tls_ca_unreadable", path=account.tls_ca) from None
 
 
 def _hints(code: int, answer: dict[str, Any]) -> dict[str, str]:

@@ -33,11 +33,7 @@ def decoded_key(aes_key: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != 32:
-        raise ConfigurationError(
-            "aes_key",
-            f"an EncodingAESKey is {KEY_CHARACTERS} letters and digits",
-            "Copy it again from the callback page of the platform's console",
-        )
+        raise ConfigurationError("aes_key", "wecom_aes_key")
     return key
 
 

@@ -29,7 +29,7 @@ class WeComMedia:
     client: WeComClient
 
     async def upload(self, kind: Literal["image", "file"], name: str, path: str) -> str:
-        """The media id of the file at `path`. Raises `Undeliverable` when it is gone or the platform would refuse it."""
+        """The media id of the file at `path`. Raises `Undeliverable` when it is gone or would be refused."""
         data = await asyncio.to_thread(_readable, kind, path)
         return await self.client.authorised(partial(self._upload, kind, _UNFIT.sub("_", name)[-100:] or kind, data))
 
