@@ -130,9 +130,7 @@ async def web_role(core: Core) -> AsyncIterator[asyncio.Task[None]]:
         greet=lambda role: handlers.greeting(core.replies, employee, role),
         demo=settings.demo,
     )
-    app = application(
-        platforms=core.platforms, reception=reception, api=api, health=Health(core.inbox, core.outbox)
-    )
+    app = application(platforms=core.platforms, reception=reception, api=api, health=Health(core.inbox, core.outbox))
     async with (
         _running(feed.listen(), "feed") as listen,
         listening(app, api, host=settings.server.host, port=settings.server.port),
@@ -238,11 +236,7 @@ async def _attached(settings: Settings) -> Store:
                 await asyncio.sleep(0.1)
     except TimeoutError:
         await store.aclose()
-        raise ConfigurationError(
-            "redis.url",
-            f"is empty and no embedded store runs for {settings.data_dir.resolve()}",
-            "Start `bangban serve` without --role first, or set redis.url to a server that all parts share",
-        ) from None
+        raise ConfigurationError("redis.url", "no_store", path=str(settings.data_dir.resolve())) from None
     return store
 
 

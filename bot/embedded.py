@@ -193,11 +193,7 @@ class EmbeddedServer:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             lock.close()
-            raise ConfigurationError(
-                "data_dir",
-                f"another bangban server is using {self.folder.parent}",
-                "Stop it first, or give this one a data_dir of its own",
-            ) from error
+            raise ConfigurationError("data_dir", "in_use", path=str(self.folder.parent)) from error
         self._lock = lock
 
     def _release_lock(self) -> None:
@@ -211,6 +207,4 @@ def _private(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise ConfigurationError(
-            "data_dir", f"{folder} belongs to somebody else or is open to others", f"Remove {folder} and start again"
-        )
+        raise ConfigurationError("data_dir", "socket_folder", path=str(folder))

@@ -1,7 +1,7 @@
 """The error tree. One screen; standard library only.
 
 BangbanError
-├── ConfigurationError      the operator's file or environment is wrong: names the key and the remedy
+├── ConfigurationError      the operator's file or environment is wrong: names the key and the sentence with its remedy
 ├── Refused                 a request from outside is not acceptable: carries the HTTP status
 ├── Unavailable             try again later: carries `retry_after`
 │   ├── StoreUnavailable    the store cannot take or give (callbacks answer 503, so the platform retries)
@@ -20,13 +20,15 @@ class BangbanError(Exception):
 
 
 class ConfigurationError(BangbanError):
-    """A setting is wrong. `key` is its dotted path, `remedy` says what to write instead."""
+    """A setting is wrong. `key` is its dotted path; `code` names the sentence of prompts/operator.toml that says the
+    cause and the remedy, `slots` fill it. Never holds a secret.
+    """
 
-    def __init__(self, key: str, problem: str, remedy: str) -> None:
-        super().__init__(f"{key}: {problem}. {remedy}")
+    def __init__(self, key: str, code: str, **slots: str) -> None:
+        super().__init__(f"{key}: {code} {slots or ''}".rstrip())
         self.key = key
-        self.problem = problem
-        self.remedy = remedy
+        self.code = code
+        self.slots = slots
 
 
 class Refused(BangbanError):

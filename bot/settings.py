@@ -182,16 +182,14 @@ def find(path: Path | None, environ: Mapping[str, str] | None = None) -> Path | 
         path = Path("bangban.yaml")
         return path if path.exists() else None
     if not path.exists():
-        raise ConfigurationError(
-            "--config", f"{path} does not exist", "Check the path, or leave it out for the defaults"
-        )
+        raise ConfigurationError("--config", "no_file", path=str(path))
     return path
 
 
 def parse(data: Any, environ: Mapping[str, str]) -> Settings:
     """Settings from the parsed YAML. Raises `ConfigurationError`."""
     if not isinstance(data, dict):
-        raise ConfigurationError("the file", "is not a mapping", "Write one `key: value` a line")
+        raise ConfigurationError("bangban.yaml", "not_a_mapping")
     try:
         return Settings.model_validate(_filled(data, "", environ))
     except ValidationError as error:
@@ -202,13 +200,11 @@ def _read(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text("utf-8")) or {}
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            str(path), "cannot be read as UTF-8 text", "Check the file and its permissions"
-        ) from error
+        raise ConfigurationError(str(path), "unreadable") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "somewhere"
-        raise ConfigurationError(str(path), f"is not valid YAML, {where}", "Check indentation and quotes") from None
+        line = str(mark.line + 1) if mark else "?"
+        raise ConfigurationError(str(path), "bad_yaml", line=line) from None
 
 
 def _filled(value: Any, key: str, environ: Mapping[str, str]) -> Any:
@@ -227,7 +223,7 @@ def _variable(match: re.Match[str], key: str, environ: Mapping[str, str]) -> str
     if name in environ:
         return environ[name]
     if default is None:
-        raise ConfigurationError(key, f"the environment variable {name} is not set", f"Set {name} before starting")
+        raise ConfigurationError(key, "variable_missing", name=name)
     return default
 
 
@@ -235,13 +231,7 @@ def _named(error: ValidationError) -> ConfigurationError:
     """The first mistake, by its dotted key; how many more there are, if any."""
     mistakes = error.errors(include_input=False, include_url=False, include_context=False)
     first = mistakes[0]
-    key = ".".join(str(part) for part in first["loc"]) or "configuration"
-    problem = first["msg"].removeprefix("Value error, ")
-    remedies = {
-        "extra_forbidden": "Remove it or correct its spelling; docs/configuration.md lists every key",
-        "missing": "Add it",
-    }
-    remedy = remedies.get(first["type"], "Correct the value; docs/configuration.md shows what it takes")
-    if len(mistakes) > 1:
-        remedy += f" ({len(mistakes) - 1} more after this one)"
-    return ConfigurationError(key, problem, remedy)
+    key = ".".join(str(part) for part in first["loc"]) or "bangban.yaml"
+    codes = {"extra_forbidden": "unknown_key", "missing": "missing_key"}
+    detail = first["msg"].removeprefix("Value error, ")
+    return ConfigurationError(key, codes.get(first["type"], "wrong_value"), detail=detail, more=str(len(mistakes) - 1))

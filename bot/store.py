@@ -99,11 +99,7 @@ class Store:
         """Raise `ConfigurationError` unless acknowledged writes survive a power cut, or the operator accepts loss."""
         problem = await self.durability_problem()
         if problem and accept_loss != ACCEPT_LOSS:
-            raise ConfigurationError(
-                "redis.url",
-                f"this store may lose acknowledged messages: {problem}",
-                f'Set it so, or write redis.accept_loss: "{ACCEPT_LOSS}"',
-            )
+            raise ConfigurationError("redis.url", "not_durable", problem=problem, accept=ACCEPT_LOSS)
 
     async def durability_problem(self) -> str:
         """What is weaker than it must be, or nothing."""
@@ -112,10 +108,8 @@ class Store:
             try:
                 have = await self.redis.config_get(*wanted)
             except ResponseError:
-                return "its configuration cannot be read (CONFIG is not allowed)"
-        return "; ".join(
-            f"{key} is {have.get(key)}, not {value}" for key, value in wanted.items() if have.get(key) != value
-        )
+                return "CONFIG GET"
+        return "; ".join(f"{key}={have.get(key)} ≠ {value}" for key, value in wanted.items() if have.get(key) != value)
 
     @asynccontextmanager
     async def listening(self, *channels: str) -> AsyncIterator[redis.client.PubSub]:
@@ -136,11 +130,7 @@ def _sentinel(url: str, options: dict[str, Any]) -> redis.Redis:
     hosts, _, service = url.removeprefix("redis+sentinel://").partition("/")
     pairs = [host.rpartition(":") for host in hosts.split(",")]
     if not service or not all(port.isdigit() for _, _, port in pairs):
-        raise ConfigurationError(
-            "redis.url",
-            "a sentinel address needs hosts and a service",
-            "Write redis+sentinel://host:26379,host:26379/name",
-        )
+        raise ConfigurationError("redis.url", "sentinel_address")
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
         [(host, int(port)) for host, _, port in pairs], socket_timeout=5
     )

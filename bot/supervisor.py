@@ -46,6 +46,10 @@ class _Child:
             with suppress(BrokenPipeError):
                 self.process.stdin.close()
 
+    def wait(self) -> None:
+        if self.process:
+            self.process.wait()
+
     def kill(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.kill()
@@ -109,18 +113,21 @@ class Supervisor:
     async def _serves(self) -> bool:
         server = self._settings.server
         try:
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1)) as session:
-                async with session.get(f"http://{server.host}:{server.port}/readyz") as response:
-                    return response.status == 200
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1)) as session,
+                session.get(f"http://{server.host}:{server.port}/readyz") as response,
+            ):
+                return response.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
 
     async def _stop_children(self) -> None:
         for child in self._children:
             child.cut()
-        end = asyncio.get_running_loop().time() + GRACE_SECONDS
-        while not all(child.dead() for child in self._children) and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(0.05)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                for child in self._children:
+                    await asyncio.to_thread(child.wait)
         for child in self._children:
             child.kill()
 
