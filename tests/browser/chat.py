@@ -9,7 +9,10 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locato
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
-TOUCH = {"device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+TOUCH: dict[str, Any] = {"device_scale_factor": 2, "has_touch": True, "is_mobile": True}
+
+# Claims are about what comes to be, not about how fast a busy machine gets there.
+expect.set_options(timeout=30_000)
 
 
 @dataclass
