@@ -37,7 +37,9 @@ class Cursor:
         """The cursor of `text`; the beginning for anything we did not write."""
         log, *rest = text.split("/")
         milliseconds, _, sequence = log.partition("-")
-        if len(rest) != 3 or not all(part.isdecimal() for part in (milliseconds, sequence, *rest[:2])):
+        if len(rest) != 3 or not all(
+            part.isascii() and part.isdecimal() for part in (milliseconds, sequence, *rest[:2])
+        ):
             return cls()
         return cls(log, int(rest[0]), int(rest[1]), rest[2] == "w")
 
