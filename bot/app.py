@@ -13,7 +13,7 @@ import aiohttp
 import structlog
 
 import handlers
-from bot.embedded import url_of
+from bot.embedded import EmbeddedServer, url_of
 from bot.errors import ConfigurationError, StoreUnavailable
 from bot.http.api import Api
 from bot.http.feed import Feed
@@ -114,6 +114,21 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
 
 
 @asynccontextmanager
+async def visited(settings: Settings) -> AsyncIterator[Core]:
+    """The core for a command: the store that is running, else the embedded one for as long as the command takes."""
+    async with AsyncExitStack() as stack:
+        if not settings.redis.url:
+            server = EmbeddedServer(settings.data_dir)
+            try:
+                await server.start()
+                stack.push_async_callback(server.stop)
+            except ConfigurationError as error:
+                if error.code != "in_use":
+                    raise
+        yield await stack.enter_async_context(opened(settings))
+
+
+@asynccontextmanager
 async def web_role(core: Core) -> AsyncIterator[asyncio.Task[None]]:
     """The doors. The task inside listens for what changed and ends only with an error."""
     settings = core.settings
@@ -194,7 +209,13 @@ def _platforms(
 def _wecom_app(
     settings: WeComAppSettings, session: aiohttp.ClientSession, tokens: RedisTokens, replies: Replies
 ) -> WeComApp:
-    account = WeComAccount(
+    account = wecom_account(settings)
+    client = WeComClient(account, session=session, tokens=tokens)
+    return WeComApp(account, client=client, words=Words(**replies.section("wecom")), clock=time.time)
+
+
+def wecom_account(settings: WeComAppSettings) -> WeComAccount:
+    return WeComAccount(
         account=settings.account,
         corp_id=settings.corp_id,
         agent_id=settings.agent_id,
@@ -206,8 +227,6 @@ def _wecom_app(
         tls_ca=settings.tls_ca,
         features=settings.features,
     )
-    client = WeComClient(account, session=session, tokens=tokens)
-    return WeComApp(account, client=client, words=Words(**replies.section("wecom")), clock=time.time)
 
 
 def _endpoint(settings: EndpointSettings) -> Endpoint:

@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -44,13 +44,26 @@ def url_of(data_dir: Path) -> str:
 
 
 class EmbeddedServer:
-    """Owns the store of one data directory from `start` to `stop`. `say` hears what an operator should know."""
+    """Owns the store of one data directory from `start` to `stop`.
 
-    def __init__(self, data_dir: Path, *, say: Callable[[str], None] = lambda _: None) -> None:
+    `say` hears what an operator should know: "attached", "loading", "restarted". `settings` are Valkey's, over ours;
+    `environ` is the server process's environment.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        say: Callable[[str], None] = lambda _: None,
+        settings: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = data_dir.resolve() / "store"
         self.socket = socket_path(data_dir)
         self.pid = 0
         self._say = say
+        self._settings = settings or {}
+        self._environ = environ
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -86,7 +99,7 @@ class EmbeddedServer:
     async def _up(self) -> None:
         self.pid = await self._answers()
         if self.pid:
-            self._say(f"attached to the running store, process {self.pid}")
+            self._say("attached")
         else:
             self._spawn()
         await self._ready()
@@ -97,7 +110,7 @@ class EmbeddedServer:
             await asyncio.sleep(0.2)
             if self._alive():
                 continue
-            self._say("the store died and is started again")
+            self._say("restarted")
             with suppress(StoreUnavailable):
                 await self._up()
 
@@ -114,6 +127,7 @@ class EmbeddedServer:
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
+            **self._settings,
         }
         arguments = [word for key, value in settings.items() for word in (f"--{key}", value)]
         self._process = subprocess.Popen(
@@ -122,6 +136,7 @@ class EmbeddedServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env=self._environ,
         )
         self.pid = self._process.pid
 
@@ -135,7 +150,7 @@ class EmbeddedServer:
                 raise StoreUnavailable(f"the embedded store did not start; its log is {self.folder / 'valkey.log'}")
             loading = await self._loading()
             if loading and not told:
-                self._say("the store is loading its file; this may take a while")
+                self._say("loading")
                 told = True
             waited = 0.0 if loading else waited + 0.05
             if waited > START_SECONDS:

@@ -16,9 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import structlog
 
 from bot.embedded import EmbeddedServer
 from bot.settings import Settings
+
+log = structlog.get_logger("supervisor")
 
 GRACE_SECONDS = 30.0
 """Longer than a worker's own grace, so that it can hand back what it could not finish."""
@@ -57,7 +60,7 @@ class _Child:
 
 
 class Supervisor:
-    """Keeps the store and the children running until told to stop. `say` hears what an operator should know."""
+    """Keeps the store and the children running until told to stop. `say` hears what the store has to tell."""
 
     def __init__(
         self,
@@ -68,7 +71,6 @@ class Supervisor:
         processes: Sequence[tuple[str, ...]] = DEFAULT_PROCESSES,
     ) -> None:
         self._settings = settings
-        self._say = say
         self._children = [_Child(roles, _command(roles, config)) for roles in processes]
         self._store = None if settings.redis.url else EmbeddedServer(settings.data_dir, say=say)
         self._stop = asyncio.Event()
@@ -106,7 +108,7 @@ class Supervisor:
             return
         if child.process:
             child.deaths += 1
-            self._say(f"process {'+'.join(child.roles)} ended with {child.process.returncode} and is started again")
+            log.error("process ended", roles=child.roles, code=child.process.returncode)
         child.back_at = now + min(0.5 * 2**child.deaths, 10.0)
         child.start()
 
