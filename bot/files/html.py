@@ -14,11 +14,65 @@ from bot.files.plain import Block, Heading, Paragraph, Plain, table_rows
 from bot.files.text import decode
 
 _DROPPED = frozenset(
-    "script style nav footer aside form noscript template iframe object button select svg head title".split()
+    [
+        "script",
+        "style",
+        "nav",
+        "footer",
+        "aside",
+        "form",
+        "noscript",
+        "template",
+        "iframe",
+        "object",
+        "button",
+        "select",
+        "svg",
+        "head",
+        "title",
+    ]
 )
 _BLOCKS = frozenset(
-    "address article blockquote body center dd details div dl dt fieldset figcaption figure header hr html li main ol p "
-    "pre section summary table tbody td tfoot th thead tr ul h1 h2 h3 h4 h5 h6 br".split()
+    [
+        "address",
+        "article",
+        "blockquote",
+        "body",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "header",
+        "hr",
+        "html",
+        "li",
+        "main",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "br",
+    ]
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")

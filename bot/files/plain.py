@@ -51,7 +51,7 @@ class Plain:
 
 
 def table_rows(lines: Sequence[Sequence[str]], *, headed: bool | None = None) -> Iterator[Row]:
-    """The rows of one table. Unless told, a first line whose cells are all short words without figures is its header."""
+    """The rows of one table. Unless told, a first line of short words without figures is its header."""
     lines = [tuple(cell.strip() for cell in line) for line in lines if any(cell.strip() for cell in line)]
     if not lines:
         return
