@@ -172,7 +172,7 @@ def _recipe(name: str, text: str) -> _Recipe:
         _require_known_variables(head, sections)
         recipe.render(head.inputs)
     except (ValidationError, yaml.YAMLError, TemplateError, ValueError) as error:
-        raise _mistake(file, str(error).splitlines()[0]) from error
+        raise _mistake(file, _detail(error)) from error
     return recipe
 
 
@@ -199,6 +199,13 @@ def _require_known_variables(head: _Head, sections: Mapping[str, str]) -> None:
 
 def _read(name: str) -> str:
     return (files(PACKAGE) / name).read_text("utf-8")
+
+
+def _detail(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return str(error).splitlines()[0]
 
 
 def _mistake(name: str, detail: str) -> ConfigurationError:
