@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 
 import pytest
-import yaml
 
 from tests.browser.wire import Wire
 
@@ -35,12 +34,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a demo server with a folder of its own, which is stopped at the end as by Ctrl-C."""
     folder = tmp_path_factory.mktemp("demo")
     port = free_port()
-    config = folder / "bangban.yaml"
-    settings = {"data_dir": str(folder / "data"), "server": {"port": port}, "conversation": {"quiet": 0.1}}
-    config.write_text(yaml.safe_dump(settings), "utf-8")
-    command = [sys.executable, "-m", "bot", "demo", "--config", str(config)]
+    environment = os.environ | {"BANGBAN_DATA_DIR": str(folder / "data"), "BANGBAN_PORT": str(port)}
+    environment.pop("DEEPSEEK_API_KEY", None)
+    environment.pop("BANGBAN_CONFIG", None)
+    command = [sys.executable, "-m", "bot", "demo"]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
             wait_until_ready(port, process)
             yield port

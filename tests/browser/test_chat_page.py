@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -70,6 +72,66 @@ async def test_a_connection_cut_in_mid_turn_loses_and_doubles_nothing(chat: Chat
     await expect(chat.page.locator("#trouble")).to_be_hidden()
     await expect(chat.said).to_have_count(1)
     await expect(chat.page.locator(".growing")).to_have_count(0)
+
+
+def block(cursor: int, event: str, **data: object) -> str:
+    return f"id: {cursor}\nevent: {event}\ndata: {json.dumps(data)}\n\n"
+
+
+REPLY = {
+    "turn": "t",
+    "key": "k",
+    "number": "A1",
+    "time": 1.0,
+    "outcome": "answered",
+    "label": "AI生成",
+    "suggestions": [],
+}
+STREAMS = {
+    None: block(1, "delta", turn="t", offset=0, text="年满𠮷岁"),
+    "1": block(2, "delta", turn="t", offset=4, text="可领") + block(3, "reset", turn="t"),
+    "3": block(4, "delta", turn="t", offset=0, text="八十") + block(5, "delta", turn="t", offset=2, text="周岁"),
+    "5": block(6, "reply", **REPLY, sources=[], parts=[{"kind": "paragraphs", "text": "八十周岁可领"}]),
+}
+
+
+async def test_growing_text_goes_on_after_the_last_cursor(chat: Chat) -> None:
+    """Streams that break off in mid answer continue each other; of a turn that starts over the first try vanishes."""
+    asked: list[str | None] = []
+    gate = asyncio.Semaphore(1)
+
+    async def stream(route: Any) -> None:
+        await gate.acquire()
+        asked.append(await route.request.header_value("Last-Event-ID"))
+        await route.fulfill(content_type="text/event-stream", body=STREAMS.get(asked[-1], ": \n\n"))
+
+    await chat.page.route("**/api/v1/events", stream)
+    await chat.page.route("**/api/v1/history", lambda route: route.fulfill(json={"events": [], "cursor": ""}))
+    await chat.page.reload()
+    text = chat.page.locator(".answer:not(.greeting) .said")
+    for streams, seen in ((0, "年满𠮷岁"), (2, "八十周岁"), (1, "八十周岁可领")):
+        for _ in range(streams):
+            gate.release()
+        await expect(text).to_have_text(seen)
+    await expect(chat.page.locator(".log > li")).to_have_count(2)
+    assert asked == [None, "1", "3", "5"]
+
+
+async def test_a_burst_is_answered_once(chat: Chat) -> None:
+    """Two messages in one breath become one turn; its growing text and its reply are one answer."""
+    await chat.say("残疾人自主创业")
+    await chat.say("有什么补贴")
+    await expect(chat.answers).to_have_count(1)
+    await expect(chat.page.locator(".growing")).to_have_count(0)
+    await expect(chat.said).to_have_count(2)
+
+
+async def test_a_screen_reader_hears_an_answer_once(chat: Chat) -> None:
+    """The spoken region holds the answer's words, sentence after sentence, none of them twice."""
+    answer = await chat.ask(QUESTION)
+    spoken = await chat.page.locator("#spoken").inner_text()
+    first = (await answer.locator(".said p").first.inner_text()).splitlines()[0]
+    assert spoken.count(first) == 1
 
 
 async def test_a_reload_shows_the_same_conversation(chat: Chat) -> None:
