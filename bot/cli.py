@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -44,7 +44,9 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 say = load_operator()
 
-Config = Annotated[Path | None, typer.Option("--config", help="Configuration file; else BANGBAN_CONFIG, ./bangban.yaml.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Configuration file; else BANGBAN_CONFIG, ./bangban.yaml.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, for scripts.")]
 
 
@@ -85,7 +87,9 @@ def explain(error: BangbanError) -> str:
 @cli.command()
 def serve(
     config: Config = None,
-    role: Annotated[list[str] | None, typer.Option(help="Run only this part: web, worker or sender. Repeatable.")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="Run only this part: web, worker or sender. Repeatable.")
+    ] = None,
     supervised: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """The server: a web and a worker process under one supervisor, or one part with --role."""
@@ -248,7 +252,10 @@ def search(
     hits = application.library_of(_quiet(config)).search(text, Filters(include_repealed=repealed), top)
     sources = [hit.source() for hit in hits]
     if as_json:
-        found = [asdict(source) | {"score": hit.score, "evidence": hit.evidence} for source, hit in zip(sources, hits, strict=True)]
+        found = [
+            asdict(source) | {"score": hit.score, "evidence": hit.evidence}
+            for source, hit in zip(sources, hits, strict=True)
+        ]
         out.print_json(json.dumps(found, ensure_ascii=False))
         return
     if not sources:
@@ -327,7 +334,7 @@ def doctor(as_json: AsJson = False, config: Config = None) -> None:
     """Check configuration, store, library, model and platforms, and say what to do."""
     settings = _quiet(config)
     findings = _run(examination.examine(settings, configuration.find(config)))
-    said = [(finding, say.sentence(f"doctor.{finding.code}", **finding.slots)) for finding in findings]
+    said = [(finding, _diagnosis(finding)) for finding in findings]
     if as_json:
         listed = [{"part": f.part, "level": f.level, "code": f.code, "message": words} for f, words in said]
         out.print_json(json.dumps(listed, ensure_ascii=False))
@@ -335,9 +342,21 @@ def doctor(as_json: AsJson = False, config: Config = None) -> None:
         colours = {"ok": "green", "warning": "yellow", "problem": "red"}
         for finding, words in said:
             level = say.sentence(f"doctor.{finding.level}")
-            out.print(f"[{colours[finding.level]}]{level}[/] {say.part(finding.part)}：{words}")
+            out.print(f"[{colours[finding.level]}]{level}[/] {_part(finding.part)}：{words}")
     if any(finding.level == "problem" for finding in findings):
         raise typer.Exit(1)
+
+
+def _diagnosis(finding: examination.Finding) -> str:
+    slots = dict(finding.slots)
+    if remedy := slots.get("remedy"):
+        slots["remedy"] = say.sentence(f"remedy.{remedy}")
+    return say.sentence(f"doctor.{finding.code}", **slots)
+
+
+def _part(name: str) -> str:
+    """A part has a Chinese name, an account its own."""
+    return name if "/" in name else say.sentence(f"doctor.{name}")
 
 
 def _quiet(config: Path | None) -> Settings:
@@ -357,6 +376,3 @@ def _table(*columns: str) -> Table:
 def _wanted(key: str, slots: dict[str, str]) -> dict[str, str]:
     """Only the slots the sentence has: one mistake may carry more than its sentence says."""
     return {name: value for name, value in slots.items() if name in say.slots(key)}
-
-
-Show = Callable[[terminal.Asked], None]

@@ -61,7 +61,11 @@ def _files(settings: Settings) -> Finding:
         return Finding("files", "problem", "files_denied", {"path": str(folder)})
     free = shutil.disk_usage(folder).free / 1e9
     slots = {"path": str(folder), "free": f"{free:.1f}"}
-    return Finding("files", "ok", "files_ok", slots) if free > LOW_GIGABYTES else Finding("files", "problem", "files_full", slots)
+    return (
+        Finding("files", "ok", "files_ok", slots)
+        if free > LOW_GIGABYTES
+        else Finding("files", "problem", "files_full", slots)
+    )
 
 
 async def _store(settings: Settings) -> list[Finding]:
