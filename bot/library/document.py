@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,7 +25,7 @@ GONE = frozenset({Status.REPEALED, Status.EXPIRED})
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One policy document. Dates are ISO 8601 or empty; `expires` is its last day in force. `source` is the file's name.
+    """One policy document. Dates are ISO 8601 or empty; `expires` is its last day in force, `source` its file's name.
 
     `repeals`, `amends`, `repealed_by` and `amended_by` hold titles or numbers. `digest` changes with any word of the
     document or its metadata.
@@ -78,37 +78,37 @@ class Clause:
 
     def passages(self) -> tuple[Passage, ...]:
         """The clause in its smallest named units, in order; their texts are the lines of `text`."""
-        return tuple(_passages(self.path, self.text.split("\n")))
+        return tuple(passages_of(self.path, self.text.split("\n")))
 
     def path_of(self, quote: str) -> str:
         """The finest path that holds all of `quote`; the clause's own when it spans several units or none."""
         return next((passage.path for passage in self.passages() if quote in passage.text), self.path)
 
 
+ITEMS = frozenset({Mark.ITEM, Mark.POINT, Mark.SUBPOINT})
+"""The marks of what stands below a paragraph."""
+
 _ARTICLE_PATH = re.compile(r"第[^ ]+条(?:之[^ ]+)?$")
 _PARAGRAPH_PATH = re.compile(r"第[^ ]+[条款]")
 
 
-def _passages(path: str, lines: list[str]) -> Iterator[Passage]:
+def passages_of(path: str, lines: Sequence[str]) -> Iterator[Passage]:
     """Paragraphs of an article are counted, items are named by their own mark (see 立法法 on 款、项、目)."""
     is_article = bool(_ARTICLE_PATH.search(path))
     base = path
-    counted = is_article and sum(mark_of(line) not in _ITEMS for line in lines) > 1
+    counted = is_article and sum(mark_of(line) not in ITEMS for line in lines) > 1
     paragraph, item = 0, ""
     for line in lines:
         mark = mark_of(line)
         if mark is Mark.ITEM:
             item = _join(base, line, Mark.ITEM)
             yield Passage(item, line)
-        elif mark in _ITEMS:
+        elif mark in ITEMS:
             yield Passage(_join(item or base, line, mark), line)
         else:
             paragraph, item = paragraph + 1, ""
             base = f"{path} 第{ordinal_word(paragraph)}款" if counted else path
             yield Passage(base, line)
-
-
-_ITEMS = frozenset({Mark.ITEM, Mark.POINT, Mark.SUBPOINT})
 
 
 def _join(base: str, line: str, mark: Mark) -> str:

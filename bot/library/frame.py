@@ -77,7 +77,7 @@ def squeezed(text: str) -> str:
 
 
 def frame_of(plain: Plain, *, title: str = "") -> Frame:
-    """Tell head, body and signature apart. `title` is the known one, else it is looked for; empty when there is none."""
+    """Tell head, body and signature apart. `title` is the known one, else it is looked for, maybe in vain."""
     facts, blocks = _labelled(plain.blocks)
     title = title or facts.get("标题", "")
     span = _known_title(blocks, title) or _marked_title(blocks) or _set_title(blocks)

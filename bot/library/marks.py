@@ -1,4 +1,4 @@
-"""The numbering of official documents: 编、章、节、条 of laws, 一、（一）1.（1）of notices, 问：答： of interpretations."""
+"""The numbering of official documents: 编章节条 of laws, 一、（一）1.（1）of notices, 问：答： of interpretations."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from enum import Enum
 from bot.library.numerals import NUMERAL
 
 
+# A division's name follows behind a blank, or at once on a short line that is no sentence.
+_TITLED = r"(?=[\s　]|$|(?!规定|的|第|、|和)[^。；，]{1,40}$)"
+
+
 class Mark(Enum):
     """What a line opens, and how such a line begins."""
 
-    PART = rf"第{NUMERAL}编(?=[\s　]|$)"
-    CHAPTER = rf"第{NUMERAL}章(?=[\s　]|$)"
-    SECTION = rf"第{NUMERAL}节(?=[\s　]|$)"
+    PART = rf"第{NUMERAL}编{_TITLED}"
+    SUBPART = rf"第{NUMERAL}分编{_TITLED}"
+    CHAPTER = rf"第{NUMERAL}章{_TITLED}"
+    SECTION = rf"第{NUMERAL}节{_TITLED}"
     ARTICLE = rf"第{NUMERAL}条(?:之{NUMERAL})?(?=[\s　：]|$)"
     TOPIC = r"[一二三四五六七八九十百]+、"
     ITEM = r"[（(][一二三四五六七八九十百]+[）)]"
@@ -42,6 +47,7 @@ class Mark(Enum):
 
 _ORDER = (
     Mark.PART,
+    Mark.SUBPART,
     Mark.CHAPTER,
     Mark.SECTION,
     Mark.ARTICLE,

@@ -37,9 +37,12 @@ _KINDS = re.compile(
     r"(办事指南|政策解读|实施细则|决议|决定|命令|公报|公告|通告|意见|通知|通报|报告|批复|函|纪要|条例|规定|办法|细则|规程|规则|方案|规划|计划|"
     r"措施|指南|解读|问答|令)(?:（[^（）]*）)?$"
 )
-_EFFECTIVE = re.compile(r"自([0-9〇零一二三四五六七八九十年月日\s]{6,16})起(?:开始)?(?:施行|实施|执行|生效)")
-_LASTS = re.compile(rf"(?:有效期|试行)(?:为|期)?({NUMERAL})年")
-_LASTS_UNTIL = re.compile(r"有效期(?:截?至|到)([0-9〇零一二三四五六七八九十年月日\s]{6,16})")
+_DAY = r"([0-9〇零一二三四五六七八九十年月日\s]{6,16})"
+_FROM_DAY = rf"自{_DAY}起(?:开始)?(?:施行|实施|执行|生效)"
+_EFFECTIVE = re.compile(_FROM_DAY)
+# Only behind 起施行: elsewhere 有效期 is that of a licence or a certificate the document speaks of.
+_LASTS = re.compile(rf"{_FROM_DAY}[^。]{{0,12}}?(?:有效期|试行)(?:为|期)?({NUMERAL})年")
+_LASTS_UNTIL = re.compile(rf"起(?:施行|实施|执行|生效)[^。]{{0,12}}?有效期?(?:截?至|到){_DAY}")
 _REPEALS = re.compile(
     r"((?:《[^《》]+(?:《[^《》]*》[^《》]*)*》(?:[（(][^（）()]{0,40}[）)])?[、和及与，]*)+)(?:自[^，。]*起)?同时废止"
 )
@@ -73,7 +76,6 @@ def describe(path: Path, plain: Plain, corrections: Values) -> tuple[Document, t
     values = {**frame.facts, **{key: value for key, value in said.items() if value}}
     text = "\n".join(block.text for block in frame.body)
     title = frame.title or path.stem
-    effective = _day(values, "施行日期") or _stated(_EFFECTIVE, text)
     document = Document(
         id=hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16],
         title=title,
@@ -83,8 +85,8 @@ def describe(path: Path, plain: Plain, corrections: Values) -> tuple[Document, t
         issuer=_one(values, "发文机关") or frame.issuer,
         signed=_day(values, "成文日期") or frame.signed,
         published=_day(values, "发布日期"),
-        effective=effective,
-        expires=_day(values, "有效期至") or _last_day(text, effective),
+        effective=_day(values, "施行日期") or _stated(_EFFECTIVE, text),
+        expires=_day(values, "有效期至") or _last_day(text),
         status=_status(_one(values, "效力")),
         topic=_one(values, "主题"),
         region=_one(values, "适用区域"),
@@ -130,12 +132,12 @@ def _stated(pattern: re.Pattern[str], text: str) -> str:
     return days[-1] if days else ""
 
 
-def _last_day(text: str, effective: str) -> str:
+def _last_day(text: str) -> str:
     """The last day in force as the final provisions state it: a date, or years counted from the effective day."""
     if day := _stated(_LASTS_UNTIL, text):
         return day
-    lasts = [number(match[1]) for match in _LASTS.finditer(text)]
-    return years_after(effective, lasts[-1]) if effective and lasts and lasts[-1] else ""
+    counted = [(find_date(match[1]), number(match[2])) for match in _LASTS.finditer(text)]
+    return next((years_after(day, years) for day, years in reversed(counted) if day and years), "")
 
 
 def _kind(title: str) -> str:
