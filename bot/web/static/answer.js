@@ -1,7 +1,7 @@
 // How an answer looks: its parts, its marks, its sources, its next steps.
 
 import { copyText } from "./copy.js";
-import { address, fill, replace, shape } from "./words.js";
+import { address, fill, replace, sentence, shape } from "./words.js";
 
 const MARK = /\[(\d{1,2})\]/;
 
@@ -12,9 +12,8 @@ export class Answer {
     const { element, slots } = shape("answer");
     this.element = element;
     this.slots = slots;
-    this.text = "";
     fill(slots, { label, number: "" });
-    slots.number.parentElement.hidden = true;
+    slots.number.parentElement.hidden = true; // it is given when the answer is whole
     slots.copy.hidden = slots.sources.hidden = slots.suggestions.hidden = true;
     slots.copy.addEventListener("click", () => this.copy());
     this.foot();
@@ -22,7 +21,6 @@ export class Answer {
 
   // A preview: marks are drawn but lead nowhere yet.
   grow(text) {
-    this.text = text;
     this.element.classList.add("growing");
     replace(this.slots.said, paragraphs(text, inertMark));
   }
@@ -44,10 +42,10 @@ export class Answer {
     this.foot();
   }
 
+  // Fixed sentences carry no label and need no foot.
   foot() {
-    const { label, number } = this.slots;
-    label.parentElement.hidden = label.hidden;
-    label.closest("footer").hidden = label.hidden && number.hidden;
+    const { label } = this.slots;
+    label.closest("footer").hidden = label.hidden;
   }
 
   // A kind this page does not know is skipped.
@@ -82,19 +80,22 @@ export class Answer {
 
   // What leaves the page by the copy button: the text, what it rests on, and that AI made it.
   words() {
-    const lines = this.said.sources.map((s, i) => `[${i + 1}] ${[s.document, s.number, s.clause].filter(Boolean).join(" ")}`);
-    const heading = lines.length ? [document.getElementById("copied-sources").content.textContent] : [];
-    return [this.said.parts.map(plain).join("\n\n"), [...heading, ...lines].join("\n"), this.said.label]
-      .filter(Boolean)
-      .join("\n\n");
+    const { parts, sources, label } = this.said;
+    const lines = sources.map((source, i) => `[${i + 1}] ${place(source)}`);
+    const basis = lines.length ? [sentence("copied-sources"), ...lines].join("\n") : "";
+    return [parts.map(plain).join("\n\n"), basis, label].filter(Boolean).join("\n\n");
   }
 }
 
+function place({ document: title, number, clause }) {
+  return [title, number, clause].filter(Boolean).join(" ");
+}
+
 // The words of a part, without its shape.
-export function plain(part) {
-  if (part.kind === "paragraphs") return part.text;
-  if (part.kind === "card") return [part.title, part.body, part.url].filter(Boolean).join("\n");
-  if (part.kind === "table") return [[part.title], part.headers, ...part.rows].map((row) => row.join("\t")).join("\n").trim();
+export function plain({ kind, text, title, body, url, headers, rows }) {
+  if (kind === "paragraphs") return text;
+  if (kind === "card") return [title, body, url].filter(Boolean).join("\n");
+  if (kind === "table") return [title, ...[headers, ...rows].map((row) => row.join("\t"))].filter(Boolean).join("\n");
   return "";
 }
 

@@ -22,7 +22,7 @@ const log = new Log({
   working: page.working,
   scroll: new Scroll({ head: document.querySelector(".head"), line: page.line, button: page.newest }),
   speaker: new Speaker(page.spoken),
-  onSuggestion: (said) => room.say(said),
+  onSuggestion: suggested,
 });
 let room = null;
 
@@ -34,13 +34,21 @@ function enter(role) {
   room.enter();
 }
 
+// The pressed button disappears; the keyboard goes on from what it said.
+function suggested(said) {
+  room.say(said);
+  page.log.lastElementChild.focus({ preventScroll: true });
+}
+
 function introduce({ as, employee, greeting, label, demo }, afresh) {
   document.title = `${employee.name} · ${employee.unit}`;
   page.name.textContent = employee.name;
   page.unit.textContent = employee.unit;
   page.label.textContent = log.label = label;
   page.demo.hidden = !demo;
-  for (const button of page.demo.querySelectorAll("button")) button.setAttribute("aria-pressed", button.dataset.as === as);
+  for (const button of page.demo.querySelectorAll("button")) {
+    button.setAttribute("aria-pressed", button.dataset.as === as);
+  }
   page.opening.hidden = true;
   live(true);
   log.greet(greeting);
