@@ -134,6 +134,7 @@ async def test_a_stopped_process_gives_the_lock_back(store: Store, eventually: E
     stopped.cancel()
     await asyncio.wait([stopped])
     source.gate.set()
+    assert not await store.redis.exists(store.key("token", NAME, "lock"))
     assert await RedisTokens(store).get(NAME, source) == "token-2"
 
 

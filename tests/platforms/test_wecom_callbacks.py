@@ -177,26 +177,47 @@ def test_button_keys_read_back_as_the_command_they_were_made_from(name: str, arg
 
 
 def test_the_address_is_proved_by_the_plain_echo() -> None:
-    """A GET is answered with exactly the opened text, also when somebody decoded its plus signs into spaces."""
-    envelope = CALLER.verification("1616140317555161061")
-    receipt = CALLBACKS.receive(envelope.callback("GET"))
+    """A GET is answered with exactly the opened text."""
+    receipt = CALLBACKS.receive(CALLER.verification("1616140317555161061").callback("GET"))
     assert (receipt.message, receipt.response) == (None, "1616140317555161061")
-    spaced = {**envelope.query, "echostr": envelope.query["echostr"].replace("+", " ")}
-    assert CALLBACKS.receive(Callback("GET", spaced, {}, b"")).response == "1616140317555161061"
+
+
+def sample(vector: dict[str, Any], agent_id: int = 218) -> WeComCallbacks:
+    """The app that a published vector was made for, at the time it was made."""
+    ours = dataclasses.replace(
+        account(),
+        corp_id=vector["receive_id"],
+        agent_id=agent_id,
+        token=vector["token"],
+        aes_key=vector["encoding_aes_key"],
+    )
+    return WeComCallbacks(ours, lambda: float(vector["timestamp"]))
+
+
+def query_of(vector: dict[str, Any]) -> dict[str, str]:
+    return {"msg_signature": vector["signature"], "timestamp": vector["timestamp"], "nonce": vector["nonce"]}
+
+
+def published(name: str) -> dict[str, Any]:
+    vectors = json.loads((Path(__file__).parent.parent / "payloads" / "wecom_vectors.json").read_text("utf-8"))
+    return next(vector for vector in vectors["vectors"] if vector["id"] == name)
+
+
+def test_an_echo_survives_a_plus_sign_decoded_into_a_space() -> None:
+    """The published echo holds one; proxies that decode it once too often must not cost the set-up."""
+    vector = published("wecom-url-verify-sample2")
+    assert "+" in vector["encrypt"]
+    query = query_of(vector) | {"echostr": vector["encrypt"].replace("+", " ")}
+    assert sample(vector).receive(Callback("GET", query, {}, b"")).response == vector["plaintext"]
 
 
 def test_the_published_post_is_received_whole() -> None:
     """The official sample passes the whole way from body to message."""
-    vectors = json.loads((Path(__file__).parent.parent / "payloads" / "wecom_vectors.json").read_text("utf-8"))
-    vector = next(v for v in vectors["vectors"] if v["id"] == "wecom-post-xml-official")
-    sample = dataclasses.replace(
-        account(), corp_id=vector["receive_id"], agent_id=218, token=vector["token"], aes_key=vector["encoding_aes_key"]
-    )
-    query = {"msg_signature": vector["signature"], "timestamp": vector["timestamp"], "nonce": vector["nonce"]}
+    vector = published("wecom-post-xml-official")
     body = f"<xml><Encrypt><![CDATA[{vector['encrypt']}]]></Encrypt></xml>".encode()
-    receipt = WeComCallbacks(sample, lambda: 1409659813.0).receive(Callback("POST", query, {}, body))
-    assert receipt.message
-    assert (receipt.message.id, receipt.message.text) == ("wecom-app/banshi/4561255354251345929", "hello")
+    message = sample(vector).receive(Callback("POST", query_of(vector), {}, body)).message
+    assert message
+    assert (message.id, message.text) == ("wecom-app/banshi/4561255354251345929", "hello")
 
 
 def test_the_json_form_says_the_same() -> None:

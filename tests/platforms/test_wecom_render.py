@@ -230,10 +230,11 @@ def test_a_card_with_a_link_is_a_text_card() -> None:
     [
         Card("题", "文"),
         Card("题", "字" * 171, "https://example.gov.cn/g"),
+        Card("题", "字" * 170, "https://example.gov.cn/g"),
         Card("字" * 43, "文", "https://example.gov.cn/g"),
         Card("", "文", "https://example.gov.cn/g"),
     ],
-    ids=["no link", "long words", "long title", "no title"],
+    ids=["no link", "long words", "words too long for the number", "long title", "no title"],
 )
 def test_a_card_that_would_be_cut_or_refused_is_text(card: Card) -> None:
     """All its words arrive, with its link."""

@@ -305,18 +305,25 @@ async def test_a_file_the_platform_would_refuse_is_not_sent(
 async def test_media_is_downloaded_in_pieces(world: World) -> None:
     """More than the platform gives at once comes in ranges and is whole again."""
     data = bytes(range(256)) * (100 << 10)
-    world.wecom.media = {"m1": ("file", "a.bin", data), "m2": ("voice", "b.amr", b"#!AMR12345")}
+    world.wecom.media["m1"] = ("file", "a.bin", data)
     assert await world.app.media.download("m1", limit=64 << 20) == data
     assert world.wecom.counts["media/get"] == 2
-    assert await world.app.media.download("m2") == b"#!AMR12345"
+
+
+@pytest.mark.parametrize(("name", "data"), [("b.amr", b"#!AMR12345"), ("c.json", b'{"errcode": 40007}')])
+async def test_media_of_any_kind_is_what_was_sent(world: World, name: str, data: bytes) -> None:
+    """A person's JSON file is a file, not an error."""
+    world.wecom.media["m1"] = ("file", name, data)
+    assert await world.app.media.download("m1") == data
 
 
 async def test_media_over_the_limit_is_refused(world: World) -> None:
     """Before it is read when the platform says how much there is."""
-    world.wecom.media["m1"] = ("file", "a.bin", b"x" * 1000)
+    world.wecom.media["m1"] = ("file", "a.bin", b"x" * (22 << 20))
     with pytest.raises(Refused) as error:
-        await world.app.media.download("m1", limit=999)
+        await world.app.media.download("m1", limit=21 << 20)
     assert error.value.status == 413
+    assert world.wecom.counts["media/get"] == 1
 
 
 async def test_media_that_is_gone_says_so(world: World) -> None:

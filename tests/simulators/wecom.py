@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import mimetypes
 import secrets
 import time
 from collections import Counter, defaultdict, deque
@@ -258,7 +259,8 @@ class WeCom:
         if request.query.get("media_id") not in self.media:
             return web.json_response(_error(40007))
         _, name, data = self.media[request.query["media_id"]]
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Type": kind}
         if "Range" not in request.headers:
             return (
                 web.json_response(_error(830002)) if len(data) > 20 << 20 else web.Response(body=data, headers=headers)
