@@ -314,7 +314,7 @@ LOOK = """() => {
   const written = visible.filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
   const targets = visible.filter((e) => e.matches("button:not(.cite), summary, textarea, .original"));
   return {
-    size: parseFloat(getComputedStyle(document.querySelector(".said p")).fontSize),
+    size: parseFloat(getComputedStyle(document.querySelector(".answer:not(.greeting) .said p")).fontSize),
     pale: written.filter((e) => contrast(e) < 4.5).map((e) => e.className || e.tagName),
     small: targets.filter((e) => Math.min(e.offsetHeight, e.offsetWidth) < 44).map((e) => e.className || e.tagName),
     width: document.documentElement.scrollWidth,
