@@ -12,6 +12,7 @@ from bot.platforms import Callback, Delivery, Pace, Receipt, Wire
 from bot.platforms.wecom_account import KIND, WeComAccount, Words
 from bot.platforms.wecom_callback import WeComCallbacks
 from bot.platforms.wecom_client import WeComClient
+from bot.platforms.wecom_errors import MEDIA_GONE
 from bot.platforms.wecom_media import WeComMedia
 from bot.platforms.wecom_render import MEDIA, SEND, WeComRenderer
 
@@ -71,11 +72,16 @@ class WeComApp:
     async def _hand(self, delivery: Delivery) -> None:
         """Upload once per delivery: a second upload has another id, by which the duplicate check would be fooled."""
         body = delivery.wire.body
-        media_id = self._uploads.get(delivery.key)
-        if media_id is None:
-            media_id = await self.media.upload(body["type"], body["name"], body["path"])
-            self._remember(delivery.key, media_id)
-        await self._say(delivery.recipient, {"msgtype": body["type"], body["type"]: {"media_id": media_id}})
+        known = self._uploads.get(delivery.key, "")
+        media_id = known or await self.media.upload(body["type"], body["name"], body["path"])
+        self._remember(delivery.key, media_id)
+        try:
+            await self._say(delivery.recipient, {"msgtype": body["type"], body["type"]: {"media_id": media_id}})
+        except Undeliverable as error:
+            self._uploads.pop(delivery.key, None)
+            if known and error.code == MEDIA_GONE:
+                raise Unavailable("the platform forgot the upload") from error
+            raise
         self._uploads.pop(delivery.key, None)
 
     def _remember(self, key: str, media_id: str) -> None:

@@ -14,7 +14,7 @@ from bot.message import Command, Outcome, Paragraphs, Reply, Suggestion
 from bot.platforms import Wire
 from bot.platforms.tokens import RedisTokens
 from bot.platforms.wecom_client import WeComClient
-from bot.platforms.wecom_errors import error_of, remedy_of
+from bot.platforms.wecom_errors import Hindered, error_of, remedy_of
 from bot.store import Store
 from tests.platforms.conftest import MESSAGE, NOW, World, account, app_of, delivery, renderer, text_wire
 from tests.simulators.wecom import Fault, WeCom, running
@@ -238,8 +238,9 @@ async def test_the_connection_is_checked_by_a_harmless_call(world: World) -> Non
     """The doctor learns the platform's addresses, or what is wrong."""
     assert await world.client.callback_addresses() == ("192.0.2.1", "192.0.2.2")
     world.wecom.faults.append(Fault("getcallbackip", errcode=60020))
-    with pytest.raises(Unavailable):
+    with pytest.raises(Hindered) as error:
         await world.client.callback_addresses()
+    assert error.value.remedy == "wecom_trusted_ip"
 
 
 # --- files -------------------------------------------------------------------------------------
@@ -276,6 +277,21 @@ async def test_a_retried_file_is_not_uploaded_again(world: World, tmp_path: Path
     await world.app.send(delivery(file_wire(path)))
     assert len(world.wecom.shown) == 1
     assert world.wecom.counts["media/upload"] == 1
+
+
+async def test_a_file_the_platform_forgot_is_uploaded_again(world: World, tmp_path: Path) -> None:
+    """40007 for an upload we remembered: a new one with the next try. For a fresh one: given up, no loop."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"hello world")
+    world.wecom.faults += [Fault("message/send", errcode=-1), Fault("message/send", errcode=40007)]
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await world.app.send(delivery(file_wire(path)))
+    await world.app.send(delivery(file_wire(path)))
+    assert (len(world.wecom.shown), world.wecom.counts["media/upload"]) == (1, 2)
+    world.wecom.faults.append(Fault("message/send", errcode=40007))
+    with pytest.raises(Undeliverable):
+        await world.app.send(delivery(file_wire(path), key="k2"))
 
 
 @pytest.mark.parametrize(
