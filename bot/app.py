@@ -32,7 +32,7 @@ from bot.platforms.web import WebPage
 from bot.platforms.wecom_account import WeComAccount, Words
 from bot.platforms.wecom_app import WeComApp
 from bot.platforms.wecom_client import WeComClient
-from bot.prompts import Prompts, Replies, load_prompts, load_replies
+from bot.prompts import Replies, load_prompts, load_replies
 from bot.reception import Reception
 from bot.router import Router
 from bot.sender import Sender

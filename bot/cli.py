@@ -58,7 +58,7 @@ def main() -> None:
         sys.exit(130)
     except typer.Exit as ending:
         sys.exit(ending.exit_code)
-    except typer._click.ClickException as mistake:  # noqa: SLF001
+    except typer._click.ClickException as mistake:
         mistake.show()
         sys.exit(mistake.exit_code)
     except BangbanError as error:

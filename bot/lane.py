@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from bot.errors import StoreUnavailable
-from bot.store import Store, translated
+from bot.store import AWAY_SECONDS, Store
 
 MOST_ITEMS = 50
 """How many waiting items one claim reads; the rest stays for the next."""
@@ -137,7 +137,7 @@ class Crew(Generic[C]):
                 claim = await self._claim()
             except StoreUnavailable:
                 self._free.release()
-                await asyncio.sleep(self.POLL_SECONDS / 4)
+                await asyncio.sleep(AWAY_SECONDS)
                 continue
             if isinstance(claim, Idle):
                 self._free.release()
@@ -162,17 +162,5 @@ class Crew(Generic[C]):
             pass
 
     async def _listen(self) -> None:
-        while True:
-            try:
-                async with self._lane.store.listening(self._lane.bell) as pubsub:
-                    self._rung.set()
-                    await self._hear(pubsub)
-            except StoreUnavailable:
-                await asyncio.sleep(self.POLL_SECONDS / 4)
-
-    async def _hear(self, pubsub: Any) -> None:
-        while True:
-            with translated():
-                message = await pubsub.get_message(timeout=30)
-            if message is not None:
-                self._rung.set()
+        async for _ in self._lane.store.rings(self._lane.bell):
+            self._rung.set()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Self
@@ -29,6 +32,10 @@ from bot.errors import ConfigurationError, StoreUnavailable
 ACCEPT_LOSS = "acknowledged messages may be lost"
 """What an operator must write under `redis.accept_loss` to run on a store that is not durable."""
 
+LISTEN_SECONDS = 30.0
+AWAY_SECONDS = 0.25
+"""How long to wait before looking for a store that is away."""
+
 _CANNOT_WRITE = ("MISCONF", "READONLY", "OOM", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "NOREPLICAS", "TRYAGAIN")
 
 
@@ -45,15 +52,24 @@ def translated() -> Iterator[None]:
     """Turn the library's errors into ours, cause kept."""
     try:
         yield
-    except (ConnectionError, TimeoutError, OSError) as error:
-        raise StoreUnavailable("the store cannot be reached") from error
-    except (BusyLoadingError, ReadOnlyError, OutOfMemoryError) as error:
-        raise StoreUnavailable("the store takes no writes right now") from error
-    except ResponseError as error:
+    except (RedisError, OSError) as error:
+        ours = _ours(error)
+        if ours is error:
+            raise
+        raise ours from error
+
+
+def _ours(answer: Any) -> Any:
+    """An error of the library as ours; anything else as it is."""
+    match answer:
+        case BusyLoadingError() | ReadOnlyError() | OutOfMemoryError():
+            return StoreUnavailable("the store takes no writes right now")
+        case ConnectionError() | TimeoutError() | OSError():
+            return StoreUnavailable("the store cannot be reached")
         # A script reports the refusal of an inner command in its own words, so the code may stand anywhere.
-        if any(code in str(error) for code in _CANNOT_WRITE):
-            raise StoreUnavailable("the store takes no writes right now") from error
-        raise
+        case ResponseError() if any(code in str(answer) for code in _CANNOT_WRITE):
+            return StoreUnavailable("the store takes no writes right now")
+    return answer
 
 
 class Store:
@@ -83,9 +99,24 @@ class Store:
         text, sha = _script(script)
         with translated():
             try:
-                return await self._execute("EVALSHA", sha, len(keys), *keys, *args)
+                answer = await self._execute("EVALSHA", sha, len(keys), *keys, *args)
             except NoScriptError:
-                return await self._execute("EVAL", text, len(keys), *keys, *args)
+                answer = await self._execute("EVAL", text, len(keys), *keys, *args)
+        _honour_cancellation()
+        return answer
+
+    async def run_all(self, script: str, calls: Sequence[tuple[tuple[str, ...], tuple[object, ...]]]) -> list[Any]:
+        """Like `run` for each (keys, args), all in one round trip; errors of single calls stand in their places."""
+        _, sha = _script(script)
+        with translated():
+            async with self.redis.pipeline(transaction=False) as pipe:
+                for keys, args in calls:
+                    pipe.execute_command("EVALSHA", sha, len(keys), *keys, *args)
+                answers = await pipe.execute(raise_on_error=False)
+        return [
+            await self.run(script, *args, keys=keys) if isinstance(answer, NoScriptError) else _ours(answer)
+            for (keys, args), answer in zip(calls, answers, strict=True)
+        ]
 
     def key(self, *parts: str) -> str:
         """The one place that knows how keys look: the tenant's hash tag, then the parts."""
@@ -111,19 +142,97 @@ class Store:
                 return "CONFIG GET"
         return "; ".join(f"{key}={have.get(key)} ≠ {value}" for key, value in wanted.items() if have.get(key) != value)
 
-    @asynccontextmanager
-    async def listening(self, *channels: str) -> AsyncIterator[redis.client.PubSub]:
-        """Subscribed to this tenant's channels while inside."""
-        pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
-        try:
-            with translated():
-                await pubsub.subscribe(*(self.key(channel) for channel in channels))
-            yield pubsub
-        finally:
-            await pubsub.aclose()
+    async def rings(self, channel: str) -> AsyncIterator[str | None]:
+        """What is published on this tenant's channel, for ever. None means "look for yourself": at the beginning, and
+        whenever the connection was lost and messages may have been missed.
+        """
+        while True:
+            pubsub = self.redis.pubsub(ignore_subscribe_messages=True)
+            try:
+                with translated():
+                    await pubsub.subscribe(self.key(channel))
+                yield None
+                while True:
+                    with translated():
+                        message = await pubsub.get_message(timeout=LISTEN_SECONDS)
+                    _honour_cancellation()
+                    if message is not None:
+                        yield message["data"].decode()
+            except StoreUnavailable:
+                await asyncio.sleep(AWAY_SECONDS)
+            finally:
+                await pubsub.aclose()  # type: ignore[no-untyped-call]
 
     async def aclose(self) -> None:
         await self.redis.aclose()  # type: ignore[no-untyped-call]
+
+
+class Shared:
+    """One script for many callers at once: those who come while a round trip is under way share the next one, and so
+    its flush to disk. Each call succeeds or fails by itself, as with `Store.run`; they run in the order they came.
+    """
+
+    MOST = 128
+    """Calls in one round trip."""
+
+    def __init__(self, store: Store, script: str) -> None:
+        self._store = store
+        self._script = script
+        self._waiting: deque[_Call] = deque()
+        self._travelling: asyncio.Task[None] | None = None
+
+    async def run(self, *args: object, keys: tuple[str, ...] = ()) -> Any:
+        """Raises `StoreUnavailable` when it cannot be reached or written."""
+        call = _Call(keys, args, asyncio.get_running_loop().create_future())
+        self._waiting.append(call)
+        if self._travelling is None:
+            self._travelling = asyncio.create_task(self._travel())
+        return await call.answer
+
+    async def _travel(self) -> None:
+        try:
+            while self._waiting:
+                calls = [self._waiting.popleft() for _ in range(min(len(self._waiting), self.MOST))]
+                await self._round_trip(calls)
+        finally:
+            self._travelling = None
+
+    async def _round_trip(self, calls: list[_Call]) -> None:
+        try:
+            answers = await self._store.run_all(self._script, [(call.keys, call.args) for call in calls])
+        except BaseException as error:
+            for call in calls:
+                call.settle(error)
+            if not isinstance(error, StoreUnavailable):
+                raise
+            return
+        for call, answer in zip(calls, answers, strict=True):
+            call.settle(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    keys: tuple[str, ...]
+    args: tuple[object, ...]
+    answer: asyncio.Future[Any]
+
+    def settle(self, answer: Any) -> None:
+        """Give the waiting caller its answer or its error; one that has hung up needs neither."""
+        if self.answer.done():
+            return
+        if isinstance(answer, BaseException):
+            self.answer.set_exception(answer)
+        else:
+            self.answer.set_result(answer)
+
+
+def _honour_cancellation() -> None:
+    """`asyncio.wait_for`, which the client uses to connect, swallows a cancellation that comes together with its result
+    before Python 3.12; a loop around it would never end.
+    """
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _sentinel(url: str, options: dict[str, Any]) -> redis.Redis:
@@ -138,4 +247,4 @@ def _sentinel(url: str, options: dict[str, Any]) -> redis.Redis:
     return master
 
 
-__all__ = ["ACCEPT_LOSS", "RedisError", "Store", "translated"]
+__all__ = ["ACCEPT_LOSS", "RedisError", "Shared", "Store", "translated"]

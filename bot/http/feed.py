@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.errors import StoreUnavailable
 from bot.live import Growing, read
 from bot.platforms.web import log_key
 from bot.store import Store, translated
@@ -105,17 +104,11 @@ class Feed:
 
     async def listen(self) -> None:
         """Until cancelled. After an absence of the store everybody looks again."""
-        while True:
-            try:
-                async with self._store.listening("feed") as pubsub:
-                    self.wake_all()
-                    while True:
-                        with translated():
-                            message = await pubsub.get_message(timeout=30)
-                        if message is not None:
-                            self._wake(message["data"].decode())
-            except StoreUnavailable:
-                await asyncio.sleep(0.25)
+        async for conversation in self._store.rings("feed"):
+            if conversation is None:
+                self.wake_all()
+            else:
+                self._wake(conversation)
 
     def _wake(self, conversation: str) -> None:
         for changed in self._readers.get(conversation, ()):

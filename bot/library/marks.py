@@ -7,7 +7,6 @@ from enum import Enum
 
 from bot.library.numerals import NUMERAL
 
-
 # A division's name follows behind a blank, or at once on a short line that is no sentence.
 _TITLED = r"(?=[\s　]|$|(?!规定|的|第|、|和)[^。；，]{1,40}$)"
 

@@ -32,14 +32,15 @@ class WebPage:
             return ()
         if reply.outcome is Outcome.NOTICE_WAIT:
             return (Wire("notice", {"text": reply.text}),)
-        said = said_of(reply) | {"turn": message.id, "number": reply.number}
+        said = said_of(reply) | {"number": reply.number}
         return (Wire("reply", said),)
 
     async def send(self, delivery: Delivery) -> None:
         """Append to the log, once per key however often it is tried."""
         data = delivery.wire.body | {"key": delivery.key}
         if delivery.wire.call == "reply":
-            data["time"] = round(time.time(), 3)
+            # An item's key is its turn's id and a number; the growing text went by the same id.
+            data |= {"turn": delivery.key.rpartition("/")[0], "time": round(time.time(), 3)}
         await self._store.run(
             "web_log",
             delivery.key,
