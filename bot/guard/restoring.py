@@ -7,24 +7,19 @@ import string
 import unicodedata
 from collections.abc import Mapping
 
-from bot.guard.tokens import NOTHING, OWN_WORDS
+from bot.guard.tokens import HALF, NOTHING, OWN_WORDS
 
 _TOKEN_LENGTH = 24
 _FOUND = re.compile(
     f"⟦(?P<token>[^⟦⟧\n]{{0,{_TOKEN_LENGTH}}})⟧"
     "|[\\[【［][ \t]*(?P<source>S[0-9]{1,2})[ \t]*[\\]】］]"
-    "|[\\[［【][ \t]*[0-9０-９]{1,2}[ \t]*[\\]］】]"  # looks like our marks, but is not
+    "|[\\[［【][ \t]*[0-9]{1,2}[ \t]*[\\]］】]"  # looks like our marks, but is not
     "|\\]\\([!-~]*?\\)"  # the address of a Markdown link
     f"|{OWN_WORDS}"
     "|\\*\\*|[⟦⟧\\[\\]]"
 )
 _EMPTIED = re.compile("[（(][ \t]*[)）]")
-_RUN = (
-    string.ascii_letters
-    + string.digits
-    + string.punctuation
-    + " \t０１２３４５６７８９（）〔〕［］【】﹝﹞－—–‐第令转⟦⟧"
-)
+_RUN = string.ascii_letters + string.digits + string.punctuation + " \t（）〔〕［］【】﹝﹞－—–‐第令转⟦⟧"
 """Everything that may stand inside or right before a match of `_FOUND`, but for the words in a token and a last 号."""
 _SEPARATORS = re.compile("[,、;/ \t]+")
 _SOURCE = re.compile("S([0-9]{1,2})", re.IGNORECASE)
@@ -52,7 +47,7 @@ class Restorer:
 
     def feed(self, delta: str) -> str:
         """What is safe to show now; a tail that may still become something else waits."""
-        self._held += delta
+        self._held += delta.translate(HALF)
         cut = _settled(self._held)
         ready, self._held = self._held[:cut], self._held[cut:]
         return self._restored(ready)

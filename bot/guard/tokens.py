@@ -1,6 +1,6 @@
 """What the model may not write by itself: addresses, document numbers and telephone numbers.
 
-In the evidence each becomes a token such as ⟦电话1⟧ before the model sees it, and `restoring.py` puts the real one back.
+In the evidence each becomes a token such as ⟦电话1⟧ before the model sees it; `restoring.py` puts the real one back.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ LINK, NUMBER, PHONE = "链接", "文号", "电话"
 NOTHING = "无"
 """The token by which the model says that the evidence holds no answer."""
 
-_D = "[0-9０-９]"
 _DASH = "[-－—–‐]"
 _ENDS = "gov|com|cn|net|org|edu|info|top|xyz|vip|cc|io|site|club|shop|online"
-_COUNTED = "(?![0-9０-９.,]|[ \t]*[元万亿人户平块个名家天年月日份％%余多件条])"
+_COUNTED = "(?![0-9.,]|[ \t]*[元万亿人户平块个名家天年月日份％%余多件条])"
 """Not a telephone number: the start of a longer number, or an amount of something."""
-_HOTLINES = "12315|12318|12319|12320|12328|12329|12333|12338|12345|12348|12350|12355|12356|12366|12369|12380|12385|12388|12389|12393"
+_HOTLINES = "123(?:15|18|19|20|28|29|33|38|45|48|50|55|56|66|69|80|85|88|89|93)"
+"""The public hotlines of five digits; any other number of that length may be an amount."""
 _OPEN, _CLOSE = "[〔\\[［【(（﹝]", "[〕\\]］】)）﹞]"
 
 _URL = "|".join(
@@ -28,17 +28,17 @@ _URL = "|".join(
         f"(?:[A-Za-z0-9-]*[A-Za-z][A-Za-z0-9-]*\\.)+(?:{_ENDS})(?![A-Za-z0-9])(?:[:/?#][!-~]*)?",
     )
 )
-_BARE_NUMBER = f"{_OPEN}[ \t]*{_D}{{4}}[ \t]*{_CLOSE}[ \t]*第?[ \t]*{_D}+[ \t]*号|令[ \t]*第?[ \t]*{_D}+[ \t]*号"
+_BARE_NUMBER = f"{_OPEN}[ \t]*[0-9]{{4}}[ \t]*{_CLOSE}[ \t]*第?[ \t]*[0-9]+[ \t]*号|令[ \t]*第?[ \t]*[0-9]+[ \t]*号"
 _FULL_NUMBER = f"[一-鿿]{{0,10}}(?:{_BARE_NUMBER})"
-_LEAD = re.compile("^.*(?:按照|根据|依据|依照|参照|遵照|执行|印发|发布|修改|废止|的|和|与|及|见|以|由|经|按)(?=..)")
+_LEAD = re.compile("^.*(?:按照|根据|依据|依照|参照|遵照|执行|印发|发布|修改|废止|的|和|与|及|见|以|由|按)(?=..)")
 """Words before a document number that are no part of it."""
 _PHONE = "|".join(
     (
-        f"(?<!{_D})1[3-9]{_D}(?:[- ]?{_D}{{4}}){{2}}(?!{_D})",
-        f"[（(]?(?<!{_D})0{_D}{{2,3}}[)）]?(?:{_DASH}|[ ])?{_D}{{7,8}}(?:(?:{_DASH}|转){_D}{{1,6}})?(?!{_D})",
-        f"(?<!{_D})[48]00(?:[- ]?{_D}{{3}}[- ]?{_D}{{4}}|[- ]?{_D}{{4}}[- ]?{_D}{{3}}){_COUNTED}",
-        f"(?<![0-9０-９.,第])(?:[3-8]{_D}{{6,7}}|[3-8]{_D}{{2,3}}-{_D}{{4}}){_COUNTED}",
-        f"(?<![0-9０-９.,第])(?:{_HOTLINES}|9[56]{_D}{{3,4}}){_COUNTED}",
+        "(?<![0-9])1[3-9][0-9](?:[- ]?[0-9]{4}){2}(?![0-9])",
+        f"[（(]?(?<![0-9])0[0-9]{{2,3}}[)）]?(?:{_DASH}|[ ])?[0-9]{{7,8}}(?:(?:{_DASH}|转)[0-9]{{1,6}})?(?![0-9])",
+        f"(?<![0-9])[48]00(?:[- ]?[0-9]{{3}}[- ]?[0-9]{{4}}|[- ]?[0-9]{{4}}[- ]?[0-9]{{3}}){_COUNTED}",
+        f"(?<![0-9.,第])(?:[3-8][0-9]{{6,7}}|[3-8][0-9]{{2,3}}-[0-9]{{4}}){_COUNTED}",
+        f"(?<![0-9.,第])(?:{_HOTLINES}|9[56][0-9]{{3,4}}){_COUNTED}",
     )
 )
 
@@ -46,7 +46,9 @@ OWN_WORDS = f"{_URL}|{_BARE_NUMBER}|{_PHONE}"
 """A pattern of what the model may not write, with bounded memory: no match needs the words before it."""
 
 _FACTS = re.compile(f"(?P<{LINK}>{_URL})|(?P<{NUMBER}>{_FULL_NUMBER})|(?P<{PHONE}>{_PHONE})")
-_HARMLESS = str.maketrans({"⟦": None, "⟧": None, "<": "＜", ">": "＞"})
+HALF = {ord("０") + n: str(n) for n in range(10)}
+"""Digits as telephones know them; our patterns know no others."""
+_HARMLESS = str.maketrans({"⟦": None, "⟧": None, "<": "＜", ">": "＞"}) | HALF
 """A document or a person cannot write our tokens or close the quotation marks they stand in."""
 
 
