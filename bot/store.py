@@ -164,14 +164,15 @@ class Store:
                 await pubsub.aclose()  # type: ignore[no-untyped-call]
 
     async def aclose(self) -> None:
-        await self.redis.aclose()  # type: ignore[no-untyped-call]
+        await self.redis.aclose()
 
 
 class Shared:
-    """One script for many callers at once: those who come while a round trip is under way share the next one, and so
-    its flush to disk. Each call succeeds or fails by itself, as with `Store.run`; they run in the order they came.
+    """One script for many callers at once: those who come while `TRIPS` round trips are under way share the next one,
+    and so its flush to disk. Each call succeeds or fails by itself, as with `Store.run`.
     """
 
+    TRIPS = 2
     MOST = 128
     """Calls in one round trip."""
 
@@ -179,33 +180,31 @@ class Shared:
         self._store = store
         self._script = script
         self._waiting: deque[_Call] = deque()
-        self._travelling: asyncio.Task[None] | None = None
+        self._trips: set[asyncio.Task[None]] = set()
 
     async def run(self, *args: object, keys: tuple[str, ...] = ()) -> Any:
         """Raises `StoreUnavailable` when it cannot be reached or written."""
         call = _Call(keys, args, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
-        if self._travelling is None:
-            self._travelling = asyncio.create_task(self._travel())
+        if len(self._trips) < self.TRIPS:
+            trip = asyncio.create_task(self._travel())
+            self._trips.add(trip)
+            trip.add_done_callback(self._trips.discard)
         return await call.answer
 
     async def _travel(self) -> None:
-        try:
-            while self._waiting:
-                calls = [self._waiting.popleft() for _ in range(min(len(self._waiting), self.MOST))]
-                await self._round_trip(calls)
-        finally:
-            self._travelling = None
+        while self._waiting:
+            await self._round_trip([self._waiting.popleft() for _ in range(min(len(self._waiting), self.MOST))])
 
     async def _round_trip(self, calls: list[_Call]) -> None:
         try:
             answers = await self._store.run_all(self._script, [(call.keys, call.args) for call in calls])
-        except BaseException as error:
+        except StoreUnavailable as error:
+            answers = [error] * len(calls)
+        except BaseException:
             for call in calls:
-                call.settle(error)
-            if not isinstance(error, StoreUnavailable):
-                raise
-            return
+                call.answer.cancel()
+            raise
         for call, answer in zip(calls, answers, strict=True):
             call.settle(answer)
 
