@@ -12,8 +12,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from bot.errors import StoreUnavailable
+from bot.errors import StaleLease, StoreUnavailable
 from bot.store import AWAY_SECONDS, Store
+
+C = TypeVar("C")
+T = TypeVar("T")
 
 MOST_ITEMS = 50
 """How many waiting items one claim reads; the rest stays for the next."""
@@ -70,6 +73,29 @@ class Lane:
         """Hold on for another lease; False when it was lost."""
         return bool(await self.store.run("lane_renew", self.key, claim.conversation, claim.lease, self.lease_ms))
 
+    async def held(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, while the lease is renewed; raises `StaleLease` as soon as it is lost."""
+        task = asyncio.ensure_future(work)
+        renewing = asyncio.create_task(self._renew_until_lost(claim))
+        try:
+            await asyncio.wait({task, renewing}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise StaleLease(claim.conversation)
+            return task.result()
+        finally:
+            for one in (task, renewing):
+                one.cancel()
+            await asyncio.gather(task, renewing, return_exceptions=True)
+
+    async def _renew_until_lost(self, claim: Claim) -> None:
+        while True:
+            await asyncio.sleep(self.lease / 3)
+            try:
+                if not await self.renew(claim):
+                    return
+            except StoreUnavailable:
+                continue
+
     async def release(self, claim: Claim, *, delay: float = 0, failed: bool = False) -> bool:
         """Give the conversation back, all items in place, due again after `delay` seconds."""
         args = (self.key, claim.conversation, claim.lease, int(delay * 1000), int(failed))
@@ -84,9 +110,6 @@ class Lane:
     async def waiting(self) -> int:
         """Conversations with anything in them."""
         return int(await self.store.redis.zcard(f"{self.key}:due"))
-
-
-C = TypeVar("C")
 
 
 class Crew(Generic[C]):

@@ -54,7 +54,7 @@ class Dropped:
 
 
 class Outbox:
-    """The lane of outbound items. `lease` is in seconds and longer than any single send call."""
+    """The lane of outbound items. `lease` is in seconds; a sender holds on to it while it sends."""
 
     def __init__(self, store: Store, *, lease: float) -> None:
         self.store = store

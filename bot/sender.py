@@ -51,7 +51,7 @@ class Sender:
 
     async def _settle(self, claim: Claim) -> None:
         try:
-            await self._send_all(claim)
+            await self._outbox.lane.held(claim, self._send_all(claim))
         except _Later as later:
             with suppress(StoreUnavailable):
                 await self._outbox.lane.release(claim, delay=later.seconds, failed=later.failed)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import structlog
 
@@ -22,7 +20,6 @@ from bot.router import Router, Turn
 from bot.turn import Surfaces, effects, number_of, take_turn, turn_of
 
 log = structlog.get_logger("worker")
-T = TypeVar("T")
 
 MOST_TRIES = 3
 MOST_LOST = 5
@@ -91,7 +88,7 @@ class Worker:
     async def _attempt(self, work: Work) -> None:
         started = time.monotonic()
         try:
-            reply = await self._held(work, self._answer(work))
+            reply = await self._inbox.lane.held(work.claim, self._answer(work))
         except (StaleLease, StoreUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 - the door: whatever a handler raises ends as a retry or an apology
@@ -120,30 +117,6 @@ class Worker:
 
     def _employee(self, message: Message) -> Employee:
         return self._employees[message.platform, message.account]
-
-    async def _held(self, work: Work, answer: Coroutine[Any, Any, T]) -> T:
-        """The result of `answer`, while the lease is renewed; raises `StaleLease` as soon as it is lost."""
-        turn = asyncio.ensure_future(answer)
-        renewing = asyncio.create_task(self._renew(work))
-        try:
-            await asyncio.wait({turn, renewing}, return_when=asyncio.FIRST_COMPLETED)
-            if not turn.done():
-                raise StaleLease(work.claim.conversation)
-            return turn.result()
-        finally:
-            for task in (turn, renewing):
-                task.cancel()
-            await asyncio.gather(turn, renewing, return_exceptions=True)
-
-    async def _renew(self, work: Work) -> None:
-        """Returns once the lease is lost."""
-        while True:
-            await asyncio.sleep(self._inbox.lane.lease / 3)
-            try:
-                if not await self._inbox.lane.renew(work.claim):
-                    return
-            except StoreUnavailable:
-                continue
 
     async def _failed(self, work: Work, error: Exception) -> None:
         tries = work.claim.tries + 1
