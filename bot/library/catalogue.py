@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -34,6 +34,14 @@ class Filters:
     on: date = field(default_factory=date.today)
 
 
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The library on one day: every document by id with its status then, and by id what changed it, newest first."""
+
+    documents: Mapping[str, Document]
+    changed_by: Mapping[str, tuple[Document, ...]]
+
+
 class Catalogue:
     """The documents of one state of the index."""
 
@@ -43,10 +51,10 @@ class Catalogue:
         for document in self._documents.values():
             for name in filter(None, (squeezed(document.title), document.number)):
                 self._names[name].append(document.id)
-        self._judged: tuple[date, Mapping[str, Document]] | None = None
+        self._judged: tuple[date, Day] | None = None
 
-    def on(self, day: date) -> Mapping[str, Document]:
-        """Every document by id, with the status it has on that day, whatever its own metadata still says."""
+    def on(self, day: date) -> Day:
+        """The documents as they stand on that day, whatever their own metadata still says."""
         judged = self._judged
         if judged is None or judged[0] != day:
             judged = self._judged = day, self._judge(day)
@@ -54,7 +62,9 @@ class Catalogue:
 
     def hidden(self, filters: Filters) -> frozenset[str]:
         """The ids these filters keep out."""
-        return frozenset(key for key, document in self.on(filters.on).items() if not _visible(document, filters))
+        return frozenset(
+            key for key, document in self.on(filters.on).documents.items() if not _visible(document, filters)
+        )
 
     def called(self, name: str) -> list[Document]:
         """The documents with exactly this id, number or title."""
@@ -72,34 +82,34 @@ class Catalogue:
         names = [*exact, *(partly if len(partly) <= _MOST_NAMED else [])]
         return list(dict.fromkeys(key for name in names for key in self._names[name]))
 
-    def amending(self, document: Document, day: date) -> list[Document]:
-        """The documents in force that changed this one, newest first."""
-        others = self.on(day).values()
-        changing = [
-            other for other in others if other.status not in GONE and _begun(other, day) and (_amends(other, document))
-        ]
-        return sorted(changing, key=_since, reverse=True)
-
-    def _judge(self, day: date) -> Mapping[str, Document]:
+    def _judge(self, day: date) -> Day:
         """Documents name their successors and successors name them; one side is enough."""
         judged = dict(self._documents)
-        for other in self._documents.values():
-            for target in self._targets(other.repeals, other, day):
-                if target.status not in GONE:
-                    judged[target.id] = replace(target, status=Status.REPEALED, repealed_by=other.title)
-            for target in self._targets(other.amends, other, day):
-                if judged[target.id].status is Status.VALID:
-                    judged[target.id] = replace(target, status=Status.AMENDED, amended_by=other.title)
-        return {key: _expired(document, day) for key, document in judged.items()}
+        changes: defaultdict[str, list[Document]] = defaultdict(list)
+        for other, target in self._successions(lambda one: one.repeals, lambda one: one.repealed_by, day):
+            if target.status not in GONE:
+                judged[target.id] = replace(target, status=Status.REPEALED, repealed_by=other.title)
+        for other, target in self._successions(lambda one: one.amends, lambda one: one.amended_by, day):
+            if other.status in GONE:
+                continue
+            changes[target.id].append(other)
+            if judged[target.id].status is Status.VALID:
+                judged[target.id] = replace(target, status=Status.AMENDED, amended_by=other.title)
+        return Day(
+            {key: _expired(document, day) for key, document in judged.items()},
+            {key: tuple(sorted(set(others), key=_since, reverse=True)) for key, others in changes.items()},
+        )
 
-    def _targets(self, names: Iterable[str], source: Document, day: date) -> Iterator[Document]:
-        """What a document that has begun to apply names, never itself nor a later document of the same name."""
-        if not _begun(source, day):
-            return
-        for name in names:
-            for target in self.called(name):
-                if target.id != source.id and _since(target) <= _since(source):
-                    yield target
+    def _successions(
+        self, forward: Callable[[Document], Iterable[str]], back: Callable[[Document], str], day: date
+    ) -> Iterator[tuple[Document, Document]]:
+        """Each (later document, earlier one) of which either names the other, once the later one applies."""
+        for document in self._documents.values():
+            named = [(document, target) for name in forward(document) for target in self.called(name)]
+            named += [(other, document) for other in self.called(back(document))]
+            for other, target in named:
+                if other.id != target.id and _since(target) <= _since(other) <= day.isoformat():
+                    yield other, target
 
 
 def changes_article(clause: Clause, article: str) -> bool:
@@ -110,10 +120,6 @@ def changes_article(clause: Clause, article: str) -> bool:
 
 def _since(document: Document) -> str:
     return document.effective or document.signed or document.published
-
-
-def _begun(document: Document, day: date) -> bool:
-    return _since(document) <= day.isoformat()
 
 
 def _expired(document: Document, day: date) -> Document:
@@ -132,13 +138,6 @@ def _visible(document: Document, filters: Filters) -> bool:
 
 def _applies(region: str, wanted: str) -> bool:
     return not wanted or region in _EVERYWHERE or wanted.startswith(region) or region.startswith(wanted)
-
-
-def _amends(other: Document, document: Document) -> bool:
-    names = {squeezed(document.title), document.number} - {""}
-    said = {form for name in other.amends for form in (squeezed(name), normal_number(name))}
-    successor = {squeezed(other.title), other.number} - {""}
-    return bool(names & said) or squeezed(document.amended_by) in successor
 
 
 def _alike(title: str, said: str) -> bool:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ class Reader:
         self._schemas |= dict.fromkeys(_WHOLE_FIELDS, documents.schema)
         self._clauses = clauses.searcher()
         self._documents = documents.searcher()
+        self._read: dict[str, list[Clause]] = {}
         self.size = max(self._clauses.num_docs, 1)
 
     def term(self, field: str, token: str) -> Any:
@@ -120,6 +122,11 @@ class Reader:
 
     def clauses_of(self, document: str) -> list[Clause]:
         """All clauses of one document in their order."""
+        if document not in self._read:
+            self._read[document] = self._clauses_of(document)
+        return self._read[document]
+
+    def _clauses_of(self, document: str) -> list[Clause]:
         query = tantivy.Query.boolean_query(
             [(tantivy.Occur.Must, self.term("document", document)), (tantivy.Occur.Must, self.term("kind", "clause"))]
         )
@@ -132,6 +139,7 @@ class Reader:
             yield score, searcher.doc(address).get_first("data")
 
 
+@lru_cache(maxsize=8192)
 def clause_of(data: str) -> Clause:
     return Clause(**json.loads(data))
 

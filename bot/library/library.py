@@ -12,7 +12,7 @@ from bot.errors import DocumentRefused
 from bot.files import SUFFIXES, read_plain
 from bot.library.catalogue import Catalogue, Filters, changes_article
 from bot.library.clauses import cut
-from bot.library.document import Clause, Document, Status
+from bot.library.document import Clause, Document
 from bot.library.index import Found, Index, Reader, Writer
 from bot.library.metadata import Values, describe, read_table
 from bot.library.ranking import CLAUSE_FIELDS, DOCUMENT_FIELDS, Evidence, query_of, rank, spread, within, without
@@ -23,7 +23,7 @@ EVIDENCE_FLOOR = 0.27
 """When the best evidence among the hits of a search is below this, the library does not answer the question."""
 
 METADATA_FILE = "metadata.csv"
-_CANDIDATES = 150
+_CANDIDATES = 80
 _WHOLES = 60
 _ARTICLE = re.compile(r"第[一二三四五六七八九十百零〇]+条")
 
@@ -102,7 +102,7 @@ class Library:
     def documents(self) -> list[Document]:
         """All documents with today's status, by title."""
         view = self._current()
-        found = view.catalogue.on(Filters().on).values() if view else ()
+        found = view.catalogue.on(Filters().on).documents.values() if view else ()
         return sorted(found, key=lambda document: (document.title, document.number, document.id))
 
     def clauses(self, document: str) -> list[Clause]:
@@ -120,7 +120,7 @@ class Library:
         table = read_table(metadata) if metadata else {}
         with self._index.writing() as writer:
             view = self._current()
-            shelf = _Shelf(writer, view.catalogue.on(Filters().on) if view else {})
+            shelf = _Shelf(writer, view.catalogue.on(Filters().on).documents if view else {})
             for path in policy_files(paths):
                 yield shelf.take(path, {**_beside(path).get(path.name, {}), **table.get(path.name, {})})
 
@@ -205,9 +205,8 @@ class _Search:
 
     def __init__(self, view: _View, text: str, filters: Filters) -> None:
         self._reader = view.reader
-        self._catalogue = view.catalogue
-        self._day = filters.on
-        self._documents = view.catalogue.on(filters.on)
+        day = view.catalogue.on(filters.on)
+        self._documents, self._changed_by = day.documents, day.changed_by
         self._hidden = view.catalogue.hidden(filters)
         self._named = [key for key in view.catalogue.named(text) if key not in self._hidden]
         self._articles = set(_ARTICLE.findall(text))
@@ -216,7 +215,7 @@ class _Search:
 
     def hits(self, limit: int) -> list[Hit]:
         named = self._from_named()
-        found = self._amended(spread(self._ranked(self._question)))
+        found = self._amended(spread(self._ranked(self._question))[:limit])
         keys = {(each.clause.document, each.clause.ordinal) for each in named}
         rest = [each for each in found if (each.clause.document, each.clause.ordinal) not in keys]
         certain = [self._hit(each, evidence=1.0) for each in named[:limit]]
@@ -257,17 +256,19 @@ class _Search:
         """Put what changed an article right before the article, so that nobody reads the old text alone."""
         placed: dict[tuple[str, int], Found] = {}
         for each in found:
-            document = self._documents[each.clause.document]
-            changes = self._changes(each, document) if document.status is Status.AMENDED else []
-            for one in (*changes, each):
+            for one in (*self._changes(each), each):
                 placed.setdefault((one.clause.document, one.clause.ordinal), one)
         return list(placed.values())
 
-    def _changes(self, found: Found, document: Document) -> list[Found]:
-        article = next((part for part in found.clause.path.split(" ") if _ARTICLE.fullmatch(part)), "")
+    def _changes(self, found: Found) -> list[Found]:
+        """The clauses that changed the article found."""
+        others = self._changed_by.get(found.clause.document, ())
+        article = (
+            next((part for part in found.clause.path.split(" ") if _ARTICLE.fullmatch(part)), "") if others else ""
+        )
         return [
             Found(clause, found.score)
-            for other in self._catalogue.amending(document, self._day)
+            for other in others
             if article and other.id not in self._hidden
             for clause in self._reader.clauses_of(other.id)
             if changes_article(clause, article)

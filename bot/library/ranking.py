@@ -28,10 +28,10 @@ _DOCUMENT = 0.6
 _SHOWN_HEADING = 0.2
 _SHOWN_PATTERN = 0.3
 _PREAMBLE = 0.5
-_PURPOSE = 0.6
+_FORMAL = 0.6
 _FOURTH = 0.75
 _MOST_OF_ONE = 3
-_IS_PURPOSE = re.compile(r"第[一1]条[\s　]*(?:为|根据).*制定本")
+_IS_FORMAL = re.compile(r"第[一1]条[\s　]*(?:为|根据).*制定本|[^。]{0,8}本[^。]{2,8}自[^。]{4,20}起(?:施行|实施|执行)")
 
 _UNKNOWN = 0.87
 _OTHER_COVERS = 0.8
@@ -43,8 +43,9 @@ def query_of(reader: Reader, question: Question, fields: Sequence[tuple[str, flo
     """A question as one query over some fields with their weights."""
 
     def token(text: str, weight: float) -> Any:
-        share = _CHARACTER if is_character(text) else 1.0
-        return _either([_weigh(reader.term(name, text), by * share * weight) for name, by in fields])
+        if is_character(text):
+            return _weigh(reader.term(fields[0][0], text), _CHARACTER * weight)
+        return _either([_weigh(reader.term(name, text), by * weight) for name, by in fields])
 
     parts = [_concept(concept, token) for concept in question.concepts]
     parts += [token(text, 1.0) for text in question.characters]
@@ -105,7 +106,7 @@ def fitness(clause: Clause, question: Question) -> float:
         fit += _SHOWN_PATTERN * bool(ask.pattern.search(text))
     if not clause.path:
         fit *= _PREAMBLE
-    return fit * _PURPOSE if _IS_PURPOSE.match(clause.text) else fit
+    return fit * _FORMAL if _IS_FORMAL.match(clause.text) else fit
 
 
 def spread(found: Sequence[Found]) -> list[Found]:

@@ -18,6 +18,7 @@ _SPELT_NUMBER = re.compile(r"[一二三四五六七八九十百千]{2,}")
 _HAN = "\u3400"
 
 
+@lru_cache(maxsize=8192)
 def plain(text: str) -> str:
     """Full-width letters and figures made ordinary, capitals made small."""
     return unicodedata.normalize("NFKC", text).lower()
