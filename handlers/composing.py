@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from bot.errors import ModelUnavailable
 from bot.guard.restoring import Restorer
 from bot.guard.tokens import Tokens, source_token
-from bot.library.document import GONE
+from bot.library import GONE
 from bot.llm import LLM
 from bot.message import Outcome, Paragraphs, Reply, Role, Source
 from bot.prompts import Prompt, Prompts, Replies

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.library.document import GONE
+from bot.library import GONE
 from bot.message import Outcome, Paragraphs, Reply, Role, Source
 from bot.prompts import Replies
 from handlers.words import shortened, titled
