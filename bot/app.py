@@ -46,8 +46,6 @@ log = structlog.get_logger("app")
 ROLES = ("web", "worker", "sender")
 ATTACH_SECONDS = 60.0
 """How long one part waits for the embedded store that another one owns."""
-SEND_LEASE = 60.0
-"""Longer than the slowest single send call, upload included."""
 DAY = 86_400
 
 
@@ -105,7 +103,7 @@ async def opened(settings: Settings) -> AsyncIterator[Core]:
                 gathering=Gathering(talk.quiet, talk.gather),
                 keeping=Keeping(talk.keep_turns, talk.keep_days),
             ),
-            outbox=Outbox(store, lease=SEND_LEASE),
+            outbox=Outbox(store, lease=talk.lease),
             replies=replies,
             employees=_employees(settings),
             platforms=_platforms(settings, session, store, replies),
@@ -251,20 +249,19 @@ async def _attached(settings: Settings) -> Store:
     store = Store.at(url_of(settings.data_dir), settings.unit.id)
     try:
         async with asyncio.timeout(ATTACH_SECONDS):
-            while not await _pings(store):
-                await asyncio.sleep(0.1)
+            await _until_it_answers(store)
     except TimeoutError:
         await store.aclose()
         raise ConfigurationError("redis.url", "no_store", path=str(settings.data_dir.resolve())) from None
     return store
 
 
-async def _pings(store: Store) -> bool:
-    try:
-        await store.ping()
-    except StoreUnavailable:
-        return False
-    return True
+async def _until_it_answers(store: Store) -> None:
+    while True:
+        try:
+            return await store.ping()
+        except StoreUnavailable:
+            await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
@@ -279,7 +276,7 @@ async def _running(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[
 
 
 async def _first(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Until told to stop; a part that ends by itself ends the process with its error, and the supervisor starts anew."""
+    """Until told to stop; a part that ends by itself ends the process with its error."""
     waiting = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

@@ -67,6 +67,7 @@ class EmbeddedServer:
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Lock, then attach to a server that outlived its parent or start one, and wait until it answers.
@@ -85,10 +86,9 @@ class EmbeddedServer:
 
     async def stop(self) -> None:
         """Stop the server, all written down, and give the lock back. Last of all things closed."""
-        if self._watch:
-            self._watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watch
+        self._stopping.set()
+        if self._watch and not self._watch.done():
+            await self._watch
         client = self._client()
         with suppress(RedisError, OSError):
             await client.shutdown(save=False, nosave=True)
@@ -105,14 +105,17 @@ class EmbeddedServer:
         await self._ready()
 
     async def _keep_alive(self) -> None:
-        """A dead server is started again; its clients reconnect by themselves."""
-        while True:
-            await asyncio.sleep(0.2)
-            if self._alive():
-                continue
-            self._say("restarted")
-            with suppress(StoreUnavailable):
-                await self._up()
+        """A dead server is started again; its clients reconnect by themselves. Ends by the flag, not by cancellation,
+        which connecting may swallow (see `bot/store.py`).
+        """
+        while not self._stopping.is_set():
+            if not self._alive():
+                self._say("restarted")
+                with suppress(StoreUnavailable):
+                    await self._up()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await self._stopping.wait()
 
     def _spawn(self) -> None:
         self.socket.unlink(missing_ok=True)

@@ -43,7 +43,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One `Wire` on its way: to whom, under which idempotency key, and the platform's own data of the message answered."""
+    """One `Wire` on its way: to whom, under which idempotency key, with the platform's own data of the message."""
 
     key: str
     conversation: str

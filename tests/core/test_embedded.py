@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -65,12 +64,13 @@ async def test_the_next_owner_attaches_to_a_store_that_outlived_its_parent(tmp_p
         "    print(server.pid, flush=True); await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(tmp_path), stdout=asyncio.subprocess.PIPE
+    )
     assert parent.stdout is not None
-    with parent.stdout as said:
-        pid = int(await asyncio.to_thread(said.readline))
+    pid = int(await parent.stdout.readline())
     parent.kill()
-    parent.wait()
+    await parent.wait()
     server = EmbeddedServer(tmp_path)
     await server.start()
     assert server.pid == pid
