@@ -42,7 +42,7 @@ class Sentences:
     def __init__(self, table: Mapping[str, Any]) -> None:
         self._said = dict(_flat(table))
 
-    def sentence(self, key: str, **slots: str) -> str:
+    def sentence(self, key: str, /, **slots: str) -> str:
         wanted, given = self.slots(key), slots.keys()
         if wanted != given:
             raise LookupError(f"{key} takes the slots {sorted(wanted)}, not {sorted(given)}")
@@ -65,7 +65,7 @@ class Replies(Sentences):
     """Every fixed sentence a person may read. Each `Outcome` has its own under [outcomes]."""
 
     def reply(
-        self, outcome: Outcome, *, number: str = "", suggestions: tuple[Suggestion, ...] = (), **slots: str
+        self, outcome: Outcome, /, *, number: str = "", suggestions: tuple[Suggestion, ...] = (), **slots: str
     ) -> Reply:
         """The fixed reply of an ending. An ending without words has no parts."""
         said = self.sentence(f"outcomes.{outcome.value}", **slots)

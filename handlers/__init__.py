@@ -10,7 +10,7 @@ from bot.prompts import Prompts, Replies
 from bot.router import Route
 from handlers.composing import Compose
 from handlers.fixed import Choose, Greet, Offer, Say, Shorten, Welcome, questions_for
-from handlers.matching import a_number, anything, asks, says, tapped, too_long, unheard, unusable, wordless
+from handlers.matching import a_number, anything, asks, says, tapped_but, too_long, unheard, unusable, wordless
 from handlers.policy import FindPolicy, NextSteps
 from handlers.quoting import Quote
 from handlers.search import LibrarySearch
@@ -39,6 +39,7 @@ def routes(*, library: Library, llm: LLM, prompts: Prompts, replies: Replies) ->
         Route("welcome", asks("welcome"), Welcome(replies, greeting)),
         Route("menu", asks("menu", whole.menu), menu),
         Route("help", asks("help", whole.help), help_),
+        Route("unknown button", tapped_but(POLICY), menu),
         Route("greeting", says(whole.greeting), Greet(replies)),
         Route("thanks", says(whole.thanks), Say(replies, Outcome.ANSWERED_THANKS)),
         Route("voice", unheard, Say(replies, Outcome.UNANSWERABLE_VOICE)),
@@ -46,8 +47,6 @@ def routes(*, library: Library, llm: LLM, prompts: Prompts, replies: Replies) ->
         Route("empty", wordless, Offer(replies, Outcome.CLARIFY_EMPTY)),
         Route("too long", too_long, Shorten(replies, search, EVIDENCE_FLOOR)),
         Route("choice", a_number, Choose(replies, {POLICY: policy, "menu": menu, "help": help_})),
-        Route("policy button", asks(POLICY), policy),
-        Route("unknown button", tapped, menu),
         Route("policy", anything, policy),
     )
 

@@ -35,9 +35,9 @@ def says(phrases: Collection[str]) -> Matches:
     return matches
 
 
-def tapped(turn: Turn) -> bool:
-    """Any button."""
-    return turn.command is not None
+def tapped_but(name: str) -> Matches:
+    """Any button but the one of this name."""
+    return lambda turn: turn.command is not None and turn.command.name != name
 
 
 def wordless(turn: Turn) -> bool:
