@@ -15,8 +15,9 @@ NOTHING = "无"
 
 _DASH = "[-－—–‐]"
 _ENDS = "gov|com|cn|net|org|edu|info|top|xyz|vip|cc|io|site|club|shop|online"
-_COUNTED = "(?![0-9.,]|[ \t]*[元万亿人户平块个名家天年月日份％%余多件条])"
-"""Not a telephone number: the start of a longer number, or an amount of something."""
+_ALONE = "(?<![A-Za-z0-9._,第-])"
+_COUNTED = "(?![A-Za-z0-9.,]|[ \t]*[元万亿人户平块个名家天年月日份％%余多件条])"
+"""Not a telephone number: part of a longer number or name, or an amount of something."""
 _HOTLINES = "123(?:15|18|19|20|28|29|33|38|45|48|50|55|56|66|69|80|85|88|89|93)"
 """The public hotlines of five digits; any other number of that length may be an amount."""
 _OPEN, _CLOSE = "[〔\\[［【(（﹝]", "[〕\\]］】)）﹞]"
@@ -37,8 +38,8 @@ _PHONE = "|".join(
         "(?<![0-9])1[3-9][0-9](?:[- ]?[0-9]{4}){2}(?![0-9])",
         f"[（(]?(?<![0-9])0[0-9]{{2,3}}[)）]?(?:{_DASH}|[ ])?[0-9]{{7,8}}(?:(?:{_DASH}|转)[0-9]{{1,6}})?(?![0-9])",
         f"(?<![0-9])[48]00(?:[- ]?[0-9]{{3}}[- ]?[0-9]{{4}}|[- ]?[0-9]{{4}}[- ]?[0-9]{{3}}){_COUNTED}",
-        f"(?<![0-9.,第])(?:[3-8][0-9]{{6,7}}|[3-8][0-9]{{2,3}}-[0-9]{{4}}){_COUNTED}",
-        f"(?<![0-9.,第])(?:{_HOTLINES}|9[56][0-9]{{3,4}}){_COUNTED}",
+        f"{_ALONE}(?:[3-8][0-9]{{6,7}}|[3-8][0-9]{{2,3}}-[0-9]{{4}}){_COUNTED}",
+        f"{_ALONE}(?:{_HOTLINES}|9[56][0-9]{{3,4}}){_COUNTED}",
     )
 )
 
