@@ -16,6 +16,7 @@ from benchmarks.figures import Figure, at_least, at_most, percentile
 from benchmarks.processes import Part, configuration, free_port, role_part, running, valkey, written
 from benchmarks.talk import Writer, people
 from benchmarks.wire import Answer, Door, closed_loop, open_loop, until_up
+from bot.embedded import url_of
 from tests.simulators.wecom_caller import AES_KEY
 
 CONNECTIONS = 32
@@ -51,8 +52,8 @@ class Contender:
 
 async def measure(folder: Path, size: Size) -> list[Figure]:
     folder.mkdir()
-    async with valkey(folder / "data") as url, _contenders(folder, url) as (floor, ours):
-        store = redis.Redis.from_url(url)
+    async with valkey(folder / "data") as server, _contenders(folder, url_of(folder / "data")) as (floor, ours):
+        store = redis.Redis(unix_socket_path=str(server.socket))
         for contender in (floor, ours):
             await _closed(contender, WARM_UP)
         for run in range(size.runs):
@@ -117,9 +118,11 @@ async def _contenders(folder: Path, url: str) -> AsyncIterator[tuple[Contender, 
     baseline = [sys.executable, str(Path(__file__).parent / "baseline.py"), str(ports[0]), url.removeprefix("unix://")]
     floor = Part("baseline", [*baseline, AES_KEY], folder / "baseline.log")
     settings = configuration(
-        folder / "data", port=ports[1], wecom="http://127.0.0.1:1", redis={"url": url}, log={"level": "warning"}
+        folder / "data", port=ports[1], wecom_base="http://127.0.0.1:1", redis={"url": url}, log={"level": "warning"}
     )
     ours = role_part("web", ["web"], written(folder / "web.yaml", settings), folder / "web.log")
     async with running([floor, ours]):
         await asyncio.gather(until_up(ports[0]), until_up(ports[1]))
-        yield tuple(Contender(part.name, Door(port), [], [], []) for part, port in zip((floor, ours), ports, strict=True))
+        yield tuple(
+            Contender(part.name, Door(port), [], [], []) for part, port in zip((floor, ours), ports, strict=True)
+        )

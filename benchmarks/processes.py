@@ -22,7 +22,7 @@ import psutil
 import yaml
 
 from benchmarks.wire import HOST, until_up
-from bot.embedded import EmbeddedServer, url_of
+from bot.embedded import EmbeddedServer
 from tests.simulators.wecom import WeCom
 from tests.simulators.wecom_caller import AES_KEY, TOKEN
 
@@ -41,14 +41,16 @@ def free_port() -> int:
         return port
 
 
-def configuration(data_dir: Path, *, port: int, wecom: str, model: str = "", **sections: Any) -> dict[str, Any]:
-    """One server: one WeCom account, one employee, a model if `model` names its address. `sections` lie on top."""
+def configuration(
+    data_dir: Path, *, port: int, wecom_base: str, model_base: str = "", **sections: Any
+) -> dict[str, Any]:
+    """One server: one WeCom account, one employee, a model if `model_base` is given. `sections` lie on top."""
     base: dict[str, Any] = {
         "data_dir": str(data_dir),
         "demo": True,
         "server": {"port": port},
-        "model": {"base_url": model, "api_key": "none", "chat": "scripted", "reasoner": "scripted"} if model else {},
-        "platforms": [_account(wecom)],
+        "model": {"base_url": model_base, "api_key": "none", "chat": "scripted"} if model_base else {},
+        "platforms": [_account(wecom_base)],
         "employees": [{"id": "xiaofu", "name": "小福"}],
         "units": [{"id": UNIT, "name": "示例区政务服务和数据管理局"}],
     }
@@ -131,13 +133,17 @@ class Part:
     def cpu_seconds(self) -> float:
         """User and system time of this life so far."""
         assert self.process
-        times = psutil.Process(self.process.pid).cpu_times()
-        return float(times.user + times.system)
+        return cpu_seconds(self.process.pid)
 
     def _says_started(self) -> bool:
         with self.log.open("rb") as log:
             log.seek(self._said)
             return b'"event": "started"' in log.read()
+
+
+def cpu_seconds(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def role_part(name: str, roles: Sequence[str], config: Path, log: Path) -> Part:
@@ -158,12 +164,12 @@ async def running(parts: Sequence[Part]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def valkey(data_dir: Path, **settings: str) -> AsyncIterator[str]:
-    """A store of its own while inside; its address."""
+async def valkey(data_dir: Path, **settings: str) -> AsyncIterator[EmbeddedServer]:
+    """A store of its own while inside; it listens at `url_of(data_dir)`."""
     server = EmbeddedServer(data_dir, settings=settings)
     await server.start()
     try:
-        yield url_of(data_dir)
+        yield server
     finally:
         await server.stop()
 

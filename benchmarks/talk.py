@@ -41,15 +41,16 @@ class Question:
 
 
 class Writer:
-    """Makes questions, signed and ready for the wire. Ids are never used twice in one run."""
+    """Makes questions, signed and ready for the wire. No id twice from one writer; ids begin at `letter`."""
 
-    def __init__(self) -> None:
+    def __init__(self, letter: str = "A") -> None:
+        self._letter = letter
         self._caller = Caller()
         self._numbers = itertools.count(1)
 
     def ask(self, user: str) -> Question:
         n = next(self._numbers)
-        id_ = f"{chr(ord('A') + n // 10_000)}{n % 10_000:04d}"
+        id_ = f"{chr(ord(self._letter) + n // 10_000)}{n % 10_000:04d}"
         text = f"{QUESTIONS[n % len(QUESTIONS)]}？编号{id_}"
         return Question(id_, user, request(CALLBACK, self._caller.text(user, text)))
 
@@ -132,7 +133,7 @@ def judge(questions: Sequence[Question], shown: Sequence[Shown]) -> Judgement:
     for id_, message in _answers(shown):
         times[id_] += 1
         first.setdefault(id_, message.time)
-        if id_ not in owner or owner[id_].user != message.user:
+        if id_ in owner and owner[id_].user != message.user:
             misdirected.append(id_)
     acked = [question for question in questions if question.acked]
     return Judgement(
@@ -175,5 +176,5 @@ async def until(fact: Callable[[], bool], seconds: float, pause: float = 0.05) -
     return True
 
 
-def answered_ids(wecom: WeCom) -> set[str]:
-    return {id_ for id_, _ in _answers(wecom.shown)}
+def answered_ids(shown: Sequence[Shown]) -> set[str]:
+    return {id_ for id_, _ in _answers(shown)}
