@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ from bot.platforms.web import WebPage
 from bot.platforms.wecom_account import WeComAccount, Words
 from bot.platforms.wecom_app import WeComApp
 from bot.platforms.wecom_client import WeComClient
-from bot.prompts import Replies, load_prompts, load_replies
+from bot.prompts import Prompt, Replies, load_prompts, load_replies
 from bot.reception import Reception
 from bot.router import Router
 from bot.sender import Sender
@@ -47,6 +47,7 @@ ROLES = ("web", "worker", "sender")
 ATTACH_SECONDS = 60.0
 """How long one part waits for the embedded store that another one owns."""
 DAY = 86_400
+GREETING = Prompt("doctor", "chat", 0, 8, "Answer with one word.", "Are you there?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +172,30 @@ async def worker_role(core: Core) -> AsyncIterator[asyncio.Task[None]]:
 @asynccontextmanager
 async def answering(settings: Settings, replies: Replies) -> AsyncIterator[Router]:
     """Everything that turns a question into a reply; needs no store."""
-    async with AsyncExitStack() as stack:
-        llm = LLM(
-            [_endpoint(endpoint) for endpoint in (settings.model, settings.model.fallback) if endpoint.configured],
-            timeouts=Timeouts(**settings.model.timeouts.model_dump()),
-            max_concurrency=settings.model.max_concurrency,
-            record=_record_call,
-        )
-        stack.push_async_callback(llm.aclose)
+    async with modelled(settings) as llm:
         yield Router(handlers.routes(library=library_of(settings), llm=llm, prompts=load_prompts(), replies=replies))
+
+
+@asynccontextmanager
+async def modelled(settings: Settings) -> AsyncIterator[LLM]:
+    """The model and its fallback, as far as they are configured."""
+    llm = LLM(
+        [_endpoint(endpoint) for endpoint in (settings.model, settings.model.fallback) if endpoint.configured],
+        timeouts=Timeouts(**settings.model.timeouts.model_dump()),
+        max_concurrency=settings.model.max_concurrency,
+        record=_record_call,
+    )
+    try:
+        yield llm
+    finally:
+        await llm.aclose()
+
+
+async def greet_model(settings: Settings) -> None:
+    """One short call, for the doctor. Raises `ModelUnavailable`."""
+    async with modelled(settings) as llm, aclosing(llm.stream(GREETING)) as deltas:
+        async for _ in deltas:
+            return
 
 
 def library_of(settings: Settings) -> Library:

@@ -86,7 +86,9 @@ class Outbox:
         key = self.store.key("dropped")
         with translated():
             async with self.store.redis.pipeline(transaction=True) as pipe:
-                pipe.lpush(key, records.dump(entry)).ltrim(key, 0, 199).expire(key, 30 * 86_400)
+                pipe.lpush(key, records.dump(entry))
+                pipe.ltrim(key, 0, 199)
+                pipe.expire(key, 30 * 86_400)
                 pipe.hincrby(self.store.key("counts"), f"dropped:{why}", 1)
                 await pipe.execute()
 

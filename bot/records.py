@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Hashable
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import pydantic_core
@@ -20,9 +18,14 @@ _PACKED = b"z1"
 T = TypeVar("T")
 
 
-@lru_cache(maxsize=64)
-def _adapter(of: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(of)
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+"""Building one takes milliseconds; there is one per type of record."""
+
+
+def _adapter(of: type[Any]) -> TypeAdapter[Any]:
+    if of not in _ADAPTERS:
+        _ADAPTERS[of] = TypeAdapter(of)
+    return _ADAPTERS[of]
 
 
 def dump(value: object) -> bytes:
