@@ -60,8 +60,8 @@ class Writer:
         self._documents.add_document(_entry("whole", document.id, document.id, texts))
 
     def drop(self, document: str) -> None:
-        self._clauses.delete_documents("document", document)
-        self._documents.delete_documents("document", document)
+        self._clauses.delete_documents_by_term("document", document)
+        self._documents.delete_documents_by_term("document", document)
 
     def commit(self) -> None:
         for writer in (self._documents, self._clauses):
