@@ -13,7 +13,7 @@ from bot.errors import DocumentRefused
 from bot.files.plain import Block, Heading, Paragraph, Plain, table_rows
 
 _UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ufffd\ue000-\uf8ff]")
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -52,16 +52,16 @@ def _strict(data: bytes, encoding: str) -> str:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise DocumentRefused("encoding_unknown") from error
-    if _CONTROL.search(text) or (encoding == "gb18030" and not _ordinary(text)):
+    if "\x00" in text or (encoding == "gb18030" and not _ordinary(text)):
         raise DocumentRefused("encoding_unknown")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _ordinary(text: str) -> bool:
     """GB18030 gives some reading of almost any bytes; a true one consists of everyday characters."""
     foreign = [character for character in text if not character.isascii()]
     common = len("".join(foreign).encode("gb2312", "ignore")) / 2
-    return common >= _COMMON_SHARE * len(foreign)
+    return common >= _COMMON_SHARE * len(foreign) and not _CONTROL.search(text)
 
 
 def read_text(data: bytes) -> Plain:

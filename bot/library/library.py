@@ -189,7 +189,8 @@ class _Shelf:
             self._writer.drop(before.id)
         self._writer.put(document, clauses)
         self._by_id[document.id] = document
-        self._by_name[_identity(document)] = document
+        if name := _identity(document):
+            self._by_name[name] = document
         return Result.REPLACED if before else Result.TAKEN
 
 
