@@ -177,7 +177,6 @@ class File:
 
     name: str
     path: str
-    media_type: str = "application/octet-stream"
     kind: Literal["file"] = "file"
 
 

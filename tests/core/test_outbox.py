@@ -10,8 +10,6 @@ from bot.outbox import Item, Outbox
 from bot.platforms import Pace
 from bot.store import Store
 
-HOUR = 3600.0
-
 
 @pytest.fixture
 def outbox(store: Store) -> Outbox:
