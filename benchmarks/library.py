@@ -1,8 +1,9 @@
-"""How well the library finds: the sample questions, and STARD's 800 legal questions over 55,404 real articles.
+"""How well the library cuts and finds: the sample questions, STARD's 800 legal questions over 55,404 real articles, and
+the paths of the articles of real laws.
 
-Run as `python -m benchmarks.library [DIRECTORY]`; DIRECTORY holds `stard_corpus.jsonl.gz` and `stard_dev.jsonl.gz`,
-without it only the sample is measured. Each law of the corpus is written as a text file and imported like any other
-document, so that reading, cutting and searching are all part of the figure.
+Run as `python -m benchmarks.library [DIRECTORY]`; DIRECTORY holds `stard_corpus.jsonl.gz`, `stard_dev.jsonl.gz`
+and `laws_*.jsonl.gz`, without it only the sample is measured. Each law of the corpus is written as a text file and
+imported like any other document, so that reading, cutting and searching are all part of the figure.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.files import Paragraph
 from bot.library import EVIDENCE_FLOOR, Filters, Hit, Library, Result
+from bot.library.clauses import cut
+from bot.library.marks import mark_of
 from bot.message import Role
 
 SAMPLE = Path(__file__).parent.parent / "deploy" / "sample"
 DEPTH = 10
+ARTICLE_PATH = re.compile(r".*?第[^ ]+条(?:之[^ ]+)?(?= |$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         stard(Path(scratch), data)
+    paths(data)
 
 
 def sample(scratch: Path) -> None:
@@ -84,6 +90,38 @@ def stard(scratch: Path, data: Path) -> None:
     print(f"  R@10 {statistics.fmean(recalls):.3f}, MRR@10 {reciprocal:.3f}")
     print(f"  at or above the evidence floor: {above_floor(answers)}/{len(answers)}")
     print(f"  {pace(answers)}")
+
+
+def paths(data: Path) -> None:
+    """Cut whole laws whose articles are known and compare every article's path."""
+    right = total = 0
+    for name in ("laws_national.jsonl.gz", "laws_local.jsonl.gz"):
+        for law in read_lines(data / name) if (data / name).exists() else ():
+            lines, wanted = law_lines(law["articles"])
+            clauses = cut("", map(Paragraph, lines))
+            given = {match[0] for one in clauses if (match := ARTICLE_PATH.match(one.path))}
+            total += len(wanted)
+            right += sum(path in given for path in wanted)
+    if total:
+        print(f"laws: {right}/{total} articles cut under their exact path ({right / total:.1%})")
+
+
+def law_lines(articles: Iterable[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """A law as its lines with each division named once, and the paths its articles should get."""
+    lines: list[str] = []
+    wanted: list[str] = []
+    above: list[str] = []
+    for article in articles:
+        divisions = [name.strip() for name in re.split(r"[>/|]", article["sec"]) if name.strip()]
+        lines += [name for depth, name in enumerate(divisions) if divisions[: depth + 1] != above[: depth + 1]]
+        lines += [line.strip() for line in f"{article['no']}　{article['text']}".split("\n") if line.strip()]
+        wanted.append(" ".join([*map(division_name, divisions), normal(article["no"])]))
+        above = divisions
+    return lines, wanted
+
+
+def division_name(name: str) -> str:
+    return mark_of(name).sign(name) or normal(name)
 
 
 def place_of_expected(one: Asked) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.files import Block, Row
 from bot.library.document import ITEMS, Clause, passages_of
+from bot.library.frame import squeezed
 from bot.library.lines import Line, lines_of
 from bot.library.marks import Mark
 
@@ -16,6 +17,7 @@ LONG = 800
 _DIVISIONS = {Mark.PART: 0, Mark.SUBPART: 1, Mark.CHAPTER: 2, Mark.SECTION: 3}
 _NUMBERED = {Mark.TOPIC: 0, Mark.ITEM: 1, Mark.POINT: 2, Mark.SUBPOINT: 3}
 _HEADING_RANK = 10
+_BARE_DIVISIONS = frozenset({"总则", "附则"})
 
 
 def cut(document: str, blocks: Iterable[Block]) -> tuple[Clause, ...]:
@@ -77,6 +79,9 @@ class _Cutter:
                 self._division(line, _DIVISIONS[line.mark], line.mark.sign(line.text))
             elif line.mark is Mark.ARTICLE:
                 self._article(line)
+            elif self._heads_articles(line, index):
+                rank = _DIVISIONS[Mark.PART if line.mark is Mark.NONE else Mark.CHAPTER]
+                self._division(line, rank, line.mark.sign(line.text) or squeezed(line.text))
             elif line.level and line.mark not in _NUMBERED:
                 self._division(line, _HEADING_RANK + line.level, line.text)
             elif self._opens(line):
@@ -108,6 +113,13 @@ class _Cutter:
         section = _Section(rank, f"{parent.path} {name}".strip(), (*parent.headings, line.text))
         self.divisions.append(section)
         self._start(_Unit(section.path, section.headings))
+
+    def _heads_articles(self, line: Line, index: int) -> bool:
+        """Judicial interpretations set 一、管辖 above articles instead of a chapter, and some laws a bare 附则."""
+        following = self.lines[index + 1 : index + 2]
+        bare = squeezed(line.text) in _BARE_DIVISIONS
+        named = line.mark is Mark.TOPIC and not line.is_sentence
+        return (bare or named) and bool(following) and following[0].mark is Mark.ARTICLE
 
     def _article(self, line: Line) -> None:
         path = f"{self._base.path} {line.mark.sign(line.text)}".strip()
