@@ -106,7 +106,7 @@ class Part:
     async def started(self) -> None:
         """Until this life's log says so. Raises `TimeoutError`, or `RuntimeError` when it ended instead."""
         async with asyncio.timeout(START_SECONDS):
-            while not self._says_started():
+            while not self.ready:
                 if not self.alive:
                     raise RuntimeError(f"{self.name} ended at its start; see {self.log}")
                 await asyncio.sleep(0.05)
@@ -135,7 +135,9 @@ class Part:
         assert self.process
         return cpu_seconds(self.process.pid)
 
-    def _says_started(self) -> bool:
+    @property
+    def ready(self) -> bool:
+        """Whether this life has said that it started."""
         with self.log.open("rb") as log:
             log.seek(self._said)
             return b'"event": "started"' in log.read()
@@ -164,9 +166,11 @@ async def running(parts: Sequence[Part]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def valkey(data_dir: Path, **settings: str) -> AsyncIterator[EmbeddedServer]:
+async def valkey(
+    data_dir: Path, environ: dict[str, str] | None = None, **settings: str
+) -> AsyncIterator[EmbeddedServer]:
     """A store of its own while inside; it listens at `url_of(data_dir)`."""
-    server = EmbeddedServer(data_dir, settings=settings)
+    server = EmbeddedServer(data_dir, settings=settings, environ=environ)
     await server.start()
     try:
         yield server

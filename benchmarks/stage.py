@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.processes import (
@@ -28,6 +29,7 @@ from bot.embedded import EmbeddedServer, url_of
 from tests.simulators import deepseek, wecom
 from tests.simulators.deepseek import DeepSeek, Script
 
+_WAITING = re.compile(r"^bangban_waiting\{.*\} (\S+)$", re.MULTILINE)
 _EVENT = re.compile(r'^bangban_events_total\{detail="([^"]*)",kind="([^"]*)"\} (\S+)$', re.MULTILINE)
 
 
@@ -46,6 +48,11 @@ class Stage:
         _, text = await self.doors[0].get("/metrics")
         found = _EVENT.findall(text)
         return {f"{kind}:{detail}" if detail else kind: round(float(count)) for detail, kind, count in found}
+
+    async def idle(self) -> bool:
+        """Whether nothing waits, neither to be answered nor to be sent."""
+        status, text = await self.doors[0].get("/metrics")
+        return status == 200 and {float(count) for count in _WAITING.findall(text)} == {0.0}
 
     def web_cpu(self) -> float:
         return sum(part.cpu_seconds() for part in self.parts[: len(self.doors)])
@@ -75,22 +82,23 @@ async def stage(
     script: Script,
     webs: int = 1,
     others: Sequence[tuple[str, ...]] = (("worker", "sender"),),
+    store: Mapping[str, Any] = MappingProxyType({}),
     **sections: dict[str, Any],
 ) -> AsyncIterator[Stage]:
-    """One scenario in `folder`. `sections` lie over every part's configuration."""
+    """One scenario in `folder`. `store` is what `valkey` is given, `sections` lie over every part's configuration."""
     copied(library, folder)
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(deepseek.running(DeepSeek(usual=script)))
         corp = WatchedWeCom()
         await stack.enter_async_context(wecom.running(corp))
-        store = await stack.enter_async_context(valkey(folder / "data"))
+        server = await stack.enter_async_context(valkey(folder / "data", **store))
         sections = {"redis": {"url": url_of(folder / "data")}, **sections}
         ports = [free_port() for _ in range(webs)]
         parts = _parts(folder, ports, others, wecom_base=corp.base, model_base=model.base, **sections)
         await stack.enter_async_context(running(parts))
         await _ready(parts, ports)
         doors = tuple(Door(port) for port in ports)
-        yield Stage(corp, model, doors, tuple(parts), store)
+        yield Stage(corp, model, doors, tuple(parts), server)
         for door in doors:
             door.close()
 

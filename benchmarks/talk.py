@@ -21,11 +21,12 @@ from tests.simulators.wecom_caller import Caller
 
 QUESTIONS = (
     "残疾人自主创业有什么补贴",
-    "高龄津贴一个月多少钱怎么领",
-    "公租房的申请条件是什么",
-    "低保怎么申请要什么材料",
-    "老旧小区加装电梯有补助吗",
+    "高龄津贴发放标准是什么",
+    "公共租赁住房的申请条件是什么",
+    "最低生活保障申请要什么材料",
+    "既有住宅加装电梯怎么申请补助资金",
 )
+"""The sample library answers each, also several times in one turn."""
 _ID = re.compile(r"编号([A-Z]\d{4})")
 
 
@@ -41,7 +42,9 @@ class Question:
 
 
 class Writer:
-    """Makes questions, signed and ready for the wire. No id twice from one writer; ids begin at `letter`."""
+    """Makes questions, signed and ready for the wire; a person keeps to one topic, so that a burst of theirs can be one
+    question. No id twice from one writer; ids begin at `letter`.
+    """
 
     def __init__(self, letter: str = "A") -> None:
         self._letter = letter
@@ -51,7 +54,7 @@ class Writer:
     def ask(self, user: str) -> Question:
         n = next(self._numbers)
         id_ = f"{chr(ord(self._letter) + n // 10_000)}{n % 10_000:04d}"
-        text = f"{QUESTIONS[n % len(QUESTIONS)]}？编号{id_}"
+        text = f"{QUESTIONS[sum(user.encode()) % len(QUESTIONS)]}？编号{id_}"
         return Question(id_, user, request(CALLBACK, self._caller.text(user, text)))
 
     def ask_all(self, users: Iterable[str]) -> list[Question]:

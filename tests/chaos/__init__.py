@@ -1,0 +1,1 @@
+"""Kills everything at random moments, pulls the plug too, and counts what was lost or doubled."""
