@@ -51,7 +51,6 @@ class Contender:
 
 
 async def measure(folder: Path, size: Size) -> list[Figure]:
-    folder.mkdir()
     async with valkey(folder / "data") as server, _contenders(folder, url_of(folder / "data")) as (floor, ours):
         store = redis.Redis(unix_socket_path=str(server.socket))
         for contender in (floor, ours):

@@ -29,6 +29,7 @@ from bot.embedded import EmbeddedServer, url_of
 from tests.simulators import deepseek, wecom
 from tests.simulators.deepseek import DeepSeek, Script
 
+AT_ONCE = Script()
 _WAITING = re.compile(r"^bangban_waiting\{.*\} (\S+)$", re.MULTILINE)
 _EVENT = re.compile(r'^bangban_events_total\{detail="([^"]*)",kind="([^"]*)"\} (\S+)$', re.MULTILINE)
 
@@ -53,6 +54,12 @@ class Stage:
         """Whether nothing waits, neither to be answered nor to be sent."""
         status, text = await self.doors[0].get("/metrics")
         return status == 200 and {float(count) for count in _WAITING.findall(text)} == {0.0}
+
+    async def settled(self, seconds: float = 60.0) -> None:
+        """Until nothing waits. Raises `TimeoutError`."""
+        async with asyncio.timeout(seconds):
+            while not await self.idle():
+                await asyncio.sleep(0.05)
 
     def web_cpu(self) -> float:
         return sum(part.cpu_seconds() for part in self.parts[: len(self.doors)])
@@ -79,7 +86,7 @@ async def stage(
     folder: Path,
     library: Path,
     *,
-    script: Script,
+    script: Script = AT_ONCE,
     webs: int = 1,
     others: Sequence[tuple[str, ...]] = (("worker", "sender"),),
     store: Mapping[str, Any] = MappingProxyType({}),

@@ -54,7 +54,10 @@ class Writer:
     def ask(self, user: str) -> Question:
         n = next(self._numbers)
         id_ = f"{chr(ord(self._letter) + n // 10_000)}{n % 10_000:04d}"
-        text = f"{QUESTIONS[sum(user.encode()) % len(QUESTIONS)]}？编号{id_}"
+        return self.say(user, f"{QUESTIONS[sum(user.encode()) % len(QUESTIONS)]}？编号{id_}", id_)
+
+    def say(self, user: str, text: str, id_: str = "") -> Question:
+        """A message in one's own words; without an id nobody can tell its answer."""
         return Question(id_, user, request(CALLBACK, self._caller.text(user, text)))
 
     def ask_all(self, users: Iterable[str]) -> list[Question]:

@@ -1,0 +1,77 @@
+"""First words and many streams, as the chat page's readers see them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.chat import Visitor
+from benchmarks.figures import Figure, at_most, exactly, percentile
+from benchmarks.stage import Stage, stage
+from benchmarks.talk import QUESTIONS
+from tests.simulators.deepseek import Script
+
+THINKING = Script(delay=0.3, rate=20.0)
+MODEL_SECONDS = THINKING.delay + 1 / THINKING.rate
+"""Before the scripted model's first word."""
+NO_GAP = {"quiet": 0, "gather": 0}
+SENTENCE = "按照政策文件的规定，符合条件的人员可以向户籍所在地的街道提出申请⟦S1⟧。"
+ANSWER_SECONDS = 60.0
+
+
+async def first_words(folder: Path, library: Path, samples: int) -> list[Figure]:
+    """One question at a time on a warm server, the quiet gap switched off."""
+    async with stage(folder, library, script=THINKING, conversation=NO_GAP) as on:
+        added = [await _first_word(on, n) - MODEL_SECONDS for n in range(samples + 5)][5:]
+    return [
+        at_most("time added to first words p50", percentile(added, 50) * 1000, 50, "ms"),
+        Figure("time added to first words p99", percentile(added, 99) * 1000, "ms"),
+    ]
+
+
+async def _first_word(on: Stage, n: int) -> float:
+    """Seconds from the post to the first visible word."""
+    visitor = await Visitor.arrive(on.doors[0])
+    await visitor.say(QUESTIONS[n % len(QUESTIONS)])
+    at = await visitor.stream.first("delta", visitor.posted, ANSWER_SECONDS)
+    await visitor.stream.first("reply", visitor.posted, ANSWER_SECONDS)
+    visitor.stream.close()
+    return at - visitor.posted
+
+
+async def many_streams(folder: Path, library: Path, count: int, sentences: int) -> list[Figure]:
+    """`count` people ask within seconds; one worker writes all the answers, about thirty characters a second each."""
+    said = _tokens(SENTENCE * sentences, 6)
+    script = Script(said=said, delay=1.0, rate=5.0)
+    async with stage(folder, library, script=script, model={"max_concurrency": count}) as on:
+        visitors = [await Visitor.arrive(on.doors[0]) for _ in range(count)]
+        web, worker = (part.cpu_seconds() for part in on.parts)
+        for n, visitor in enumerate(visitors):
+            await visitor.say(QUESTIONS[n % len(QUESTIONS)])
+        await asyncio.gather(*(v.stream.first("reply", v.posted, 2 * ANSWER_SECONDS) for v in visitors))
+        web, worker = on.parts[0].cpu_seconds() - web, on.parts[1].cpu_seconds() - worker
+        most = on.model.most_running
+    gaps = [max(_gaps(visitor)) for visitor in visitors]
+    waits = [visitor.stream.times("delta")[0] - visitor.posted for visitor in visitors]
+    length = max(v.stream.times("reply")[0] for v in visitors) - visitors[0].posted
+    return [
+        exactly("answers streaming at once", most, count),
+        exactly("streams that ended in a reply", sum(bool(v.stream.times("reply")) for v in visitors), count),
+        at_most("longest stall", max(gaps), 1, "s"),
+        Figure("longest stall of the median stream", percentile(gaps, 50), "s"),
+        Figure("first words p99, quiet gap and model included", percentile(waits, 99), "s"),
+        Figure("worker CPU while streaming", worker / length * 100, "%"),
+        Figure("web CPU while streaming", web / length * 100, "%"),
+    ]
+
+
+def _gaps(visitor: Visitor) -> Sequence[float]:
+    """Seconds between what the reader saw of the answer, from its first word to the reply."""
+    seen = visitor.stream.times("delta", "reply")
+    return [later - earlier for earlier, later in itertools.pairwise(seen)] or [0.0]
+
+
+def _tokens(text: str, size: int) -> tuple[str, ...]:
+    return tuple(text[at : at + size] for at in range(0, len(text), size))
