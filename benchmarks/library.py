@@ -64,7 +64,7 @@ def sample(scratch: Path) -> None:
     answerable = [one for one in answers if one.question["answerable"]]
     others = [one for one in answers if not one.question["answerable"]]
     ranks = [place_of_expected(one) for one in answerable]
-    print(f"sample: {len(answerable)} answerable, {len(others)} not")
+    print(f"sample: {len(answerable)} answerable, {len(others)} not (words, weights and floor were fitted on these)")
     print(f"  expected clause first {share(ranks, 1)}, among three {share(ranks, 3)}, among ten {share(ranks, 10)}")
     print(f"  answerable at or above the evidence floor: {above_floor(answerable)}/{len(answerable)}")
     print(f"  unanswerable below it: {len(others) - above_floor(others)}/{len(others)}")

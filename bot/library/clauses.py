@@ -36,7 +36,7 @@ class _Section:
 
     rank: int
     path: str
-    headings: tuple[str, ...]
+    headings: tuple[Line, ...]
     sentence: bool = False
 
 
@@ -45,7 +45,7 @@ class _Unit:
     """A clause under construction."""
 
     path: str
-    headings: tuple[str, ...]
+    headings: tuple[Line, ...]
     mark: Mark = Mark.NONE
     lines: list[str] = field(default_factory=list)
     lead: str = ""
@@ -88,7 +88,8 @@ class _Cutter:
                 self._number(line, _NUMBERED[line.mark])
             else:
                 self._ordinary(line, index)
-        self.units = [unit for unit in self.units if unit.lines or self._unused(unit)]
+        above = {line for unit in self.units for line in (unit.headings if unit.lines else unit.headings[:-1])}
+        self.units = [unit for unit in self.units if unit.lines or not above.issuperset(unit.headings)]
         for unit in self.units:
             self._settle(unit)
 
@@ -103,14 +104,14 @@ class _Cutter:
     def _annex(self, line: Line) -> None:
         """What follows an annex mark counts its own articles and topics."""
         self.divisions, self.numbered = [], []
-        self.annex = _Section(-1, line.mark.sign(line.text), (line.text,))
+        self.annex = _Section(-1, line.mark.sign(line.text), (line,))
         self._start(_Unit(self.annex.path, self.annex.headings, Mark.ANNEX))
 
     def _division(self, line: Line, rank: int, name: str) -> None:
         self.divisions = [section for section in self.divisions if section.rank < rank]
         self.numbered = []
         parent = self._base
-        section = _Section(rank, f"{parent.path} {name}".strip(), (*parent.headings, line.text))
+        section = _Section(rank, f"{parent.path} {name}".strip(), (*parent.headings, line))
         self.divisions.append(section)
         self._start(_Unit(section.path, section.headings))
 
@@ -129,7 +130,7 @@ class _Cutter:
     def _question(self, line: Line) -> None:
         """An interpretation is cited by its question."""
         self.numbered = []
-        self._start(_Unit(line.question, (*self._base.headings, line.text), Mark.QUESTION))
+        self._start(_Unit(line.question, (*self._base.headings, line), Mark.QUESTION))
 
     def _opens(self, line: Line) -> bool:
         """Whether a numbered line starts a clause: topics do, and the items right below them, but nothing inside an
@@ -143,7 +144,7 @@ class _Cutter:
         self.numbered = [section for section in self.numbered if section.rank < rank]
         parent = self.numbered[-1] if self.numbered else self._base
         path = f"{parent.path}{' ' if parent is self._base and parent.path else ''}{line.mark.sign(line.text)}"
-        headings = parent.headings if line.is_sentence else (*parent.headings, line.text)
+        headings = parent.headings if line.is_sentence else (*parent.headings, line)
         self.numbered.append(_Section(rank, path, headings, sentence=line.is_sentence))
         self._start(_Unit(path, headings, line.mark, [line.text] if line.is_sentence else []))
 
@@ -177,23 +178,16 @@ class _Cutter:
         self.open = _Unit(around.path, around.headings, around.mark, lead=lead)
         self.units.append(self.open)
 
-    def _unused(self, unit: _Unit) -> bool:
-        """Whether an empty unit's own heading stands above no other clause."""
-        return bool(unit.headings) and not any(
-            other is not unit and other.lines and other.headings[: len(unit.headings)] == unit.headings
-            for other in self.units
-        )
-
     @staticmethod
     def _settle(unit: _Unit) -> None:
         """A heading with nothing below it is itself the text."""
         if not unit.lines:
-            unit.lines, unit.headings = [unit.headings[-1]], unit.headings[:-1]
+            unit.lines, unit.headings = [unit.headings[-1].text], unit.headings[:-1]
 
 
 def _pieces(unit: _Unit) -> Iterator[Clause]:
     """The unit as one clause, or its own parts when it is long, each behind the words that introduce it."""
-    whole = Clause("", 0, unit.path, "\n".join(unit.lines), "\n".join(unit.headings), unit.lead)
+    whole = Clause("", 0, unit.path, "\n".join(unit.lines), "\n".join(line.text for line in unit.headings), unit.lead)
     if len(whole.text) <= LONG or len(unit.lines) == 1:
         yield whole
         return

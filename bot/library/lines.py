@@ -16,9 +16,11 @@ _STRUCTURAL = frozenset({Mark.PART, Mark.SUBPART, Mark.CHAPTER, Mark.SECTION, Ma
 _QUESTION_MARKS = frozenset({Mark.NONE, Mark.TOPIC, Mark.POINT})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """`level` is that of a heading the author marked, 0 for other lines; `row` is set for a line of a table."""
+    """`level` is that of a heading the author marked, 0 for other lines; `row` is set for a line of a table. Two lines
+    of the same words are two lines.
+    """
 
     text: str
     mark: Mark = Mark.NONE

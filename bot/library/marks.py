@@ -30,7 +30,8 @@ class Mark(Enum):
 
     def sign(self, line: str) -> str:
         """The mark itself in its standard form: （一） whatever the brackets, 1. whatever the dot."""
-        match = re.match(self.value, line)
+        # Not what must follow: the order of the articles may have told one whose text follows at once.
+        match = re.match(self.value.split("(?=")[0], line)
         sign = re.sub(r"[\s　：:]", "", match[0]) if match else ""
         return (
             sign.replace("(", "（")
@@ -77,8 +78,13 @@ def loose_article(line: str) -> str:
 
 
 def ordinal_word(value: int) -> str:
-    """1 is 一, 12 is 十二, 20 is 二十."""
-    tens, ones = divmod(value, 10)
-    if not tens:
-        return _WORDS[ones]
-    return f"{_WORDS[tens] if tens > 1 else ''}十{_WORDS[ones] if ones else ''}"
+    """1 is 一, 12 is 十二, 105 is 一百零五; figures from a thousand on."""
+    if value >= 1000:
+        return str(value)
+    hundreds, rest = divmod(value, 100)
+    tens, ones = divmod(rest, 10)
+    last = _WORDS[ones] if ones or not value else ""
+    if not hundreds:
+        return f"{_WORDS[tens] if tens > 1 else ''}{'十' if tens else ''}{last}"
+    middle = f"{_WORDS[tens]}十" if tens else "零" * bool(ones)
+    return f"{_WORDS[hundreds]}百{middle}{last}"
