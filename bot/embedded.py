@@ -1,7 +1,8 @@
 """The embedded Valkey: a real server of our own when no `redis.url` is set.
 
 It lives in a process session of its own, so that a signal to us is not a signal to it, and it may outlive us: the next
-owner attaches to it. A file lock says who owns a data directory, so two servers never open one store.
+owner attaches to it. One file lock says who owns a data directory; another is inherited by the server itself and lasts
+as long as it lives, so two servers never open one store, even when the first does not answer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
@@ -97,11 +98,18 @@ class EmbeddedServer:
         self._release_lock()
 
     async def _up(self) -> None:
-        self.pid = await self._answers()
-        if self.pid:
-            self._say("attached")
+        """Attach to the server that has these files open, loading or serving, or start one; wait until it serves."""
+        for _ in range(round(START_SECONDS / 0.05)):
+            self.pid = await self._found()
+            if self.pid:
+                self._process = None
+                self._say("attached")
+                break
+            if self._spawn():
+                break
+            await asyncio.sleep(0.05)
         else:
-            self._spawn()
+            raise StoreUnavailable(f"a store that does not answer holds {self.folder}; end its process first")
         await self._ready()
 
     async def _keep_alive(self) -> None:
@@ -117,7 +125,11 @@ class EmbeddedServer:
                 async with asyncio.timeout(0.2):
                     await self._stopping.wait()
 
-    def _spawn(self) -> None:
+    def _spawn(self) -> bool:
+        """Start a server, unless one that cannot be asked still has the files open."""
+        held = _locked(self.folder / "server.lock")
+        if held is None:
+            return False
         self.socket.unlink(missing_ok=True)
         settings = {
             "port": "0",
@@ -133,57 +145,57 @@ class EmbeddedServer:
             **self._settings,
         }
         arguments = [word for key, value in settings.items() for word in (f"--{key}", value)]
-        self._process = subprocess.Popen(
-            [str(get_binary_path()), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env=self._environ,
-        )
+        with held:
+            self._process = subprocess.Popen(
+                [str(get_binary_path()), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                env=self._environ,
+                pass_fds=(held.fileno(),),
+            )
         self.pid = self._process.pid
+        return True
 
     async def _ready(self) -> None:
         """Until it answers. A server that loads a large file is waited for as long as it lives."""
         waited, told = 0.0, False
         while True:
-            if await self._answers():
+            state = await self._state()
+            if state == "serves":
                 return
             if not self._alive():
                 raise StoreUnavailable(f"the embedded store did not start; its log is {self.folder / 'valkey.log'}")
-            loading = await self._loading()
-            if loading and not told:
+            if state == "loads" and not told:
                 self._say("loading")
                 told = True
-            waited = 0.0 if loading else waited + 0.05
+            waited = 0.0 if state == "loads" else waited + 0.05
             if waited > START_SECONDS:
                 raise StoreUnavailable(f"the embedded store does not answer; its log is {self.folder / 'valkey.log'}")
             await asyncio.sleep(0.05)
 
-    async def _answers(self) -> int:
-        """The server's process id once it serves, else 0."""
-        if not self.socket.exists():
-            return 0
+    async def _found(self) -> int:
+        """The process id of the server at our socket, which tells it while loading too, else 0."""
         client = self._client()
         try:
-            await client.ping()
             return int((await client.info("server"))["process_id"])
         except (RedisError, OSError):
             return 0
         finally:
             await client.aclose()
 
-    async def _loading(self) -> bool:
+    async def _state(self) -> Literal["serves", "loads", "silent"]:
         client = self._client()
         try:
             await client.ping()
         except BusyLoadingError:
-            return True
+            return "loads"
         except (RedisError, OSError):
-            return False
+            return "silent"
         finally:
             await client.aclose()
-        return False
+        return "serves"
 
     def _client(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
@@ -206,18 +218,25 @@ class EmbeddedServer:
             os.kill(self.pid, signal.SIGKILL)
 
     def _take_lock(self) -> None:
-        lock = (self.folder / "lock").open("a")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            raise ConfigurationError("data_dir", "in_use", path=str(self.folder.parent)) from error
-        self._lock = lock
+        self._lock = _locked(self.folder / "lock")
+        if self._lock is None:
+            raise ConfigurationError("data_dir", "in_use", path=str(self.folder.parent))
 
     def _release_lock(self) -> None:
         if self._lock:
             self._lock.close()
             self._lock = None
+
+
+def _locked(path: Path) -> IO[str] | None:
+    """The file, locked until every copy of it is closed, or None if somebody else holds it."""
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
 
 
 def _private(folder: Path) -> None:

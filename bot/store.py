@@ -134,7 +134,12 @@ class Store:
 
     async def durability_problem(self) -> str:
         """What is weaker than it must be, or nothing."""
-        wanted = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+        wanted = {
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "no-appendfsync-on-rewrite": "no",
+            "maxmemory-policy": "noeviction",
+        }
         with translated():
             try:
                 have = await self.redis.config_get(*wanted)

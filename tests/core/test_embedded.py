@@ -103,9 +103,55 @@ async def test_a_dead_store_is_started_again_with_everything_acknowledged(
 
 async def test_a_slow_start_is_waited_for(tmp_path: Path, eventually: Eventually) -> None:
     """A file that takes long to load is waited for, however often it is asked, and the operator hears of it once."""
-    server = EmbeddedServer(tmp_path)
-    await server.start()
+    await fill(tmp_path, eventually)
+    said: list[str] = []
+    slow = EmbeddedServer(tmp_path, say=said.append, settings=SLOW)
+    await slow.start()
     client = redis.Redis.from_url(url_of(tmp_path))
+    assert await client.dbsize() == 2000
+    await client.aclose()
+    await slow.stop()
+    assert said == ["loading"]
+
+
+async def test_the_next_owner_waits_for_a_store_that_is_still_loading(tmp_path: Path, eventually: Eventually) -> None:
+    """An owner killed while Valkey loads leaves one Valkey; the next owner takes that one and starts no second."""
+    await fill(tmp_path, eventually)
+    impatient = EmbeddedServer(tmp_path, settings=SLOW)
+    starting = asyncio.create_task(impatient.start())
+    await eventually(lambda: loading(tmp_path))
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    said: list[str] = []
+    server = EmbeddedServer(tmp_path, say=said.append)
+    await server.start()
+    assert server.pid == impatient.pid
+    assert said == ["attached", "loading"]
+    assert impatient._process
+    await asyncio.gather(server.stop(), asyncio.to_thread(impatient._process.wait))
+
+
+async def test_a_store_that_cannot_be_asked_is_not_doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its socket is gone, its files are still open: the next owner is told instead of opening them a second time."""
+    first = EmbeddedServer(tmp_path / "data")
+    await first.start()
+    monkeypatch.setattr("bot.embedded.START_SECONDS", 0.2)
+    other = EmbeddedServer(tmp_path / "data")
+    other.socket = socket_path(tmp_path / "elsewhere")
+    other.folder = first.folder
+    with pytest.raises(StoreUnavailable):
+        await other._up()
+    await first.stop()
+
+
+SLOW = {"key-load-delay": "1000", "loading-process-events-interval-bytes": "1024"}
+
+
+async def fill(folder: Path, eventually: Eventually) -> None:
+    """Leave a store of 2,000 keys behind."""
+    server = EmbeddedServer(folder)
+    await server.start()
+    client = redis.Redis.from_url(url_of(folder))
     async with client.pipeline(transaction=False) as pipe:
         for n in range(2000):
             pipe.set(f"k{n}", n)
@@ -119,19 +165,26 @@ async def test_a_slow_start_is_waited_for(tmp_path: Path, eventually: Eventually
     await eventually(rewritten)
     await client.aclose()
     await server.stop()
-    said: list[str] = []
-    slow = EmbeddedServer(
-        tmp_path, say=said.append, settings={"key-load-delay": "1000", "loading-process-events-interval-bytes": "1024"}
-    )
-    await slow.start()
-    client = redis.Redis.from_url(url_of(tmp_path))
-    assert await client.dbsize() == 2000
-    await client.aclose()
-    await slow.stop()
-    assert said == ["loading"]
 
 
-@pytest.mark.parametrize(("key", "value"), [("appendfsync", "everysec"), ("maxmemory-policy", "allkeys-lru")])
+async def loading(folder: Path) -> bool:
+    client = redis.Redis.from_url(url_of(folder))
+    try:
+        return bool((await client.info("persistence"))["loading"])
+    except redis.RedisError:
+        return False
+    finally:
+        await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("appendfsync", "everysec"),
+        ("maxmemory-policy", "allkeys-lru"),
+        ("no-appendfsync-on-rewrite", "yes"),
+    ],
+)
 async def test_a_weak_store_is_refused_unless_the_loss_is_accepted(tmp_path: Path, key: str, value: str) -> None:
     """Anything that may lose an acknowledged message needs the operator's own words."""
     server = EmbeddedServer(tmp_path)
