@@ -81,3 +81,13 @@ class DocumentRefused(BangbanError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def place_of(error: BaseException) -> str:
+    """The error's type and where it was raised: what an operator needs, without anyone's words."""
+    traceback = error.__traceback__
+    while traceback and traceback.tb_next:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return type(error).__name__
+    return f"{type(error).__name__} at {traceback.tb_frame.f_globals.get('__name__')}:{traceback.tb_lineno}"

@@ -12,8 +12,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from bot.errors import StaleLease, StoreUnavailable
+import structlog
+
+from bot.errors import StaleLease, StoreUnavailable, place_of
 from bot.store import AWAY_SECONDS, Store
+
+log = structlog.get_logger("lane")
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -174,7 +178,8 @@ class Crew(Generic[C]):
         self._tasks.discard(task)
         self._free.release()
         if not task.cancelled() and (error := task.exception()):
-            raise error  # reaches the loop's exception handler: work settles its own errors, so this is a bug
+            # Work settles its own errors, so this is a bug; the lease will run out. The error itself may hold words.
+            log.error("unsettled", lane=self._lane.key, error=place_of(error))
 
     async def _wait(self, seconds: float | None) -> None:
         wait = self.POLL_SECONDS if seconds is None else min(max(seconds, 0.001), self.POLL_SECONDS)

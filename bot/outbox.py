@@ -43,7 +43,9 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """An item that did not leave. `why` is owner, late or undeliverable; `code` and `remedy` are the platform's."""
+    """An item that did not leave. `why` is owner, late or undeliverable; `code` and `remedy` are the platform's, or
+    `code` is 0 where our own program could not make the call.
+    """
 
     key: str
     account: str

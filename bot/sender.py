@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot import records
-from bot.errors import StaleLease, StoreUnavailable, Unavailable, Undeliverable, UnknownVersion
+from bot.errors import StaleLease, StoreUnavailable, Unavailable, Undeliverable, UnknownVersion, place_of
 from bot.lane import Claim, Crew, Idle
 from bot.outbox import Item, Outbox
 from bot.platforms import Delivery, Surface, Wire
@@ -20,6 +20,8 @@ log = structlog.get_logger("sender")
 
 LONGEST_BACKOFF = 60.0
 UNKNOWN_SECONDS = 5.0
+MOST_TRIES = 5
+"""How often a send that fails in a way nobody foresaw is tried before it counts as undeliverable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +76,14 @@ class Sender:
     async def _send_one(self, claim: Claim, item: Item) -> None:
         """Send, or drop what must not or cannot leave. Raises `_Later` when it must wait."""
         surface = self._surfaces.get((item.platform, item.account))
-        if surface is None:
-            raise _Later(UNKNOWN_SECONDS)  # an account that another sender may know
-        verdict, seconds = await self._outbox.gate(claim, item, surface.paces)
+        verdict, seconds = await self._outbox.gate(claim, item, surface.paces if surface else ())
         if verdict == "stale":
             raise StaleLease(claim.conversation)
         if verdict == "wait":
             raise _Later(seconds)
         if verdict == "send":
+            if surface is None:
+                raise _Later(UNKNOWN_SECONDS)  # an account that another sender may know, until the item is too late
             await self._call(claim, surface, item)
         else:
             await self._outbox.drop(item, verdict)
@@ -101,8 +103,18 @@ class Sender:
             await self._outbox.drop(item, "undeliverable", code=error.code, remedy=error.remedy)
             log.error("undeliverable", conversation=claim.conversation, code=error.code, remedy=error.remedy)
             return
+        except Exception as error:  # noqa: BLE001 - the door: one poisoned item must not hold up its line for ever
+            await self._unforeseen(claim, item, error)
+            return
         await self._outbox.count("sent")
         log.info("sent", key=item.key, call=item.call, ms=round((time.monotonic() - started) * 1000))
+
+    async def _unforeseen(self, claim: Claim, item: Item, error: Exception) -> None:
+        """A mistake of ours or a stranger's answer: tried again a few times, then recorded."""
+        log.error("send broke", conversation=claim.conversation, tries=claim.tries + 1, error=place_of(error))
+        if claim.tries + 1 < MOST_TRIES:
+            raise _Later(backoff(claim.tries, 0.0), failed=True) from error
+        await self._outbox.drop(item, "undeliverable")
 
 
 def _item(raw: bytes) -> Item:

@@ -36,8 +36,16 @@ async def take_turn(router: Router, turn: Turn) -> Reply:
 
 def number_of(turn_id: str) -> str:
     """Four letters and digits that make this reply unlike any other with the same words, and equal on every retry."""
-    digest = hashlib.sha256(turn_id.encode()).digest()
-    return base64.b32encode(digest)[:4].decode()
+    return _letters(turn_id, 4)
+
+
+def failure_id(turn_id: str) -> str:
+    """The number of its apology and eight more, so that no two failures of a month share one."""
+    return _letters(turn_id, 12)
+
+
+def _letters(turn_id: str, count: int) -> str:
+    return base64.b32encode(hashlib.sha256(turn_id.encode()).digest())[:count].decode()
 
 
 def effects(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.errors import StaleLease, StoreUnavailable
+from bot.errors import StaleLease, StoreUnavailable, place_of
 from bot.inbox import Failure, Inbox, Work, parse_items
 from bot.lane import Crew, Idle
 from bot.live import LiveWriter
@@ -17,7 +17,7 @@ from bot.message import Message, Outcome, Reply
 from bot.people import Employee
 from bot.prompts import Replies
 from bot.router import Router, Turn
-from bot.turn import Surfaces, effects, number_of, take_turn, turn_of
+from bot.turn import Surfaces, effects, failure_id, number_of, take_turn, turn_of
 
 log = structlog.get_logger("worker")
 
@@ -70,7 +70,7 @@ class Worker:
     async def _settle(self, work: Work) -> None:
         """One claim to its end: committed, failed with another try to come, or handed back untouched."""
         try:
-            if not work.messages:
+            if not work.messages or not self._knows(work.messages[-1]):
                 await self._inbox.lane.release(work.claim, delay=UNKNOWN_SECONDS)
             elif work.claim.lost >= MOST_LOST:
                 await self._give_up(work, Outcome.ERROR_INTERRUPTED, f"{work.claim.lost} lost leases")
@@ -89,12 +89,13 @@ class Worker:
         started = time.monotonic()
         try:
             reply = await self._inbox.lane.held(work.claim, self._answer(work))
+            sends = self._sends(work, reply)
         except (StaleLease, StoreUnavailable):
             raise
         except Exception as error:  # noqa: BLE001 - the door: whatever a handler raises ends as a retry or an apology
             await self._failed(work, error)
             return
-        await self._commit(work, reply)
+        await self._commit(work, reply, sends)
         log.info(
             "turn",
             conversation=work.claim.conversation,
@@ -102,6 +103,11 @@ class Worker:
             outcome=reply.outcome,
             ms=round((time.monotonic() - started) * 1000),
         )
+
+    def _knows(self, message: Message) -> bool:
+        """Not of an account that only another program's configuration has."""
+        account = message.platform, message.account
+        return account in self._employees and account in self._surfaces
 
     async def _answer(self, work: Work) -> Reply:
         turn_id = work.messages[0].id
@@ -131,22 +137,33 @@ class Worker:
         """An apology to the person and an entry for the operator."""
         turn_id = work.messages[0].id
         reply = self._replies.reply(outcome, number=number_of(turn_id))
+        try:
+            sends = self._sends(work, reply)
+        except Exception as error:  # noqa: BLE001 - an apology that cannot be drawn must not hold up the line
+            log.error("no apology", conversation=work.claim.conversation, error=place_of(error))
+            sends = []
         failure = Failure(
-            id=number_of(turn_id),
+            id=failure_id(turn_id),
             conversation=work.claim.conversation,
             outcome=outcome,
             cause=cause,
             time=time.time(),
             items=parse_items(work),
         )
-        await self._commit(work, reply, failure)
+        await self._commit(work, reply, sends, failure)
         log.error("message given up", conversation=work.claim.conversation, failure=failure.id, cause=cause)
 
-    async def _commit(self, work: Work, reply: Reply, failure: Failure | None = None) -> None:
-        now, message = time.time(), work.messages[-1]
+    def _sends(self, work: Work, reply: Reply) -> list[bytes]:
+        """The reply as outbox items. Their keys carry the lease: a message that is replayed is answered anew."""
+        first, last = work.messages[0], work.messages[-1]
+        return effects(
+            self._surfaces, last, reply, key=f"{first.id}/{work.claim.lease}", epoch=work.epoch, now=time.time()
+        )
+
+    async def _commit(self, work: Work, reply: Reply, sends: list[bytes], failure: Failure | None = None) -> None:
+        now = time.time()
         forget = reply.outcome is Outcome.ANSWERED_FORGOTTEN
         question = "\n".join(m.text for m in work.messages)
-        sends = effects(self._surfaces, message, reply, key=work.messages[0].id, epoch=work.epoch, now=now)
         await self._inbox.commit(
             work,
             outcome=reply.outcome,
@@ -155,13 +172,3 @@ class Worker:
             failure=failure,
             now=now,
         )
-
-
-def place_of(error: BaseException) -> str:
-    """The error's type and where it was raised: what an operator needs, without anyone's words."""
-    traceback = error.__traceback__
-    while traceback and traceback.tb_next:
-        traceback = traceback.tb_next
-    if traceback is None:
-        return type(error).__name__
-    return f"{type(error).__name__} at {traceback.tb_frame.f_globals.get('__name__')}:{traceback.tb_lineno}"

@@ -39,8 +39,8 @@ class WebPage:
         """Append to the log, once per key however often it is tried."""
         data = delivery.wire.body | {"key": delivery.key}
         if delivery.wire.call == "reply":
-            # An item's key is its turn's id and a number; the growing text went by the same id.
-            data |= {"turn": delivery.key.rpartition("/")[0], "time": round(time.time(), 3)}
+            # An item's key is its turn's id, a lease and a number; the growing text went by the same id.
+            data |= {"turn": delivery.key.rsplit("/", 2)[0], "time": round(time.time(), 3)}
         await self._store.run(
             "web_log",
             delivery.key,

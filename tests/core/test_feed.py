@@ -45,7 +45,7 @@ async def answer(inbox: Inbox, page: WebPage, work: Work, text: str) -> None:
     reply = Reply(Outcome.ANSWERED, (Paragraphs(text),))
     await inbox.commit(work, outcome=reply.outcome, conversation=work.conversation, now=1.0)
     (wire,) = page.render(reply, work.messages[-1])
-    delivery = Delivery(f"{work.messages[0].id}/0", TALK, "abc", wire)
+    delivery = Delivery(f"{work.messages[0].id}/{work.claim.lease}/0", TALK, "abc", wire)
     await page.send(delivery)
     await page.send(delivery)  # a retry
 

@@ -11,15 +11,18 @@ import pytest
 
 from bot.conversation import Conversation
 from bot.errors import Unavailable, Undeliverable
+from bot.http.feed import Feed
 from bot.inbox import Gathering, Inbox, Keeping
 from bot.message import Message, Outcome, Paragraphs, Reply, Text
 from bot.outbox import Outbox
 from bot.people import Employee
 from bot.platforms import Delivery, Pace, Wire
+from bot.platforms.web import WebPage
 from bot.prompts import Replies
 from bot.router import Route, Router, Turn
 from bot.sender import Sender
 from bot.store import Store
+from bot.turn import failure_id
 from bot.worker import Pacing, Worker
 from tests.conftest import Eventually
 
@@ -277,6 +280,91 @@ async def test_an_undeliverable_send_does_not_block_the_line(house: House, event
     assert [text for _, text in house.screen.shown] == ["2"]
     (dropped,) = await house.outbox.dropped()
     assert (dropped.why, dropped.code) == ("undeliverable", 81013)
+
+
+async def test_a_reply_that_cannot_be_drawn_is_a_failed_try(
+    house: House, eventually: Eventually, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A broken render ends like a broken handler: an apology, an entry, and no one's words in the log."""
+
+    def broken(reply: Reply, _: Message) -> tuple[Wire, ...]:
+        if reply.outcome is Outcome.ANSWERED:
+            raise ValueError("my secret")
+        return (Wire("say", {"text": reply.text}),)
+
+    house.screen.render = broken  # type: ignore[method-assign]
+    await house.say("q")
+    async with house.open():
+        await eventually(house.quiet)
+    assert [text for _, text in house.screen.shown] == ["抱歉，请稍后再试。"]
+    (failure,) = await house.inbox.failures()
+    assert failure.outcome is Outcome.ERROR_HANDLER
+    assert "my secret" not in "".join(capsys.readouterr())
+
+
+async def test_an_apology_that_cannot_be_drawn_ends_the_turn_all_the_same(house: House, eventually: Eventually) -> None:
+    """The line goes on, and the operator finds the message."""
+
+    def broken(reply: Reply, _: Message) -> tuple[Wire, ...]:
+        raise ValueError(reply.text)
+
+    house.screen.render = broken  # type: ignore[method-assign]
+    await house.say("q")
+    async with house.open():
+        await eventually(house.quiet)
+    assert len(await house.inbox.failures()) == 1
+
+
+async def test_a_send_that_breaks_unforeseen_does_not_block_the_line(
+    house: House, eventually: Eventually, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is tried five times, recorded, and the next one leaves; the error's words stay out of the log."""
+    house.screen.troubles = [KeyError("my secret") for _ in range(5)]
+    await house.say("1")
+    await house.say("2")
+    async with house.open():
+        await eventually(house.quiet)
+    assert [text for _, text in house.screen.shown] == ["2"]
+    assert [dropped.why for dropped in await house.outbox.dropped()] == ["undeliverable"]
+    assert "my secret" not in "".join(capsys.readouterr())
+
+
+async def test_an_account_only_others_know_is_left_to_them(house: House, eventually: Eventually) -> None:
+    """During an upgrade a message of a new account waits for a worker that has it, and counts no try."""
+    stranger = Message("n1", "p", "new", "p/new/x", "x", (Text("q"),), 0.0)
+    await house.inbox.receive(stranger)
+    held = house.inbox.store.key("in", "state", "p/new/x")
+    async with house.open():
+        await eventually(lambda: house.inbox.store.redis.hexists(held, "hold"))
+    assert not await house.inbox.store.redis.hexists(held, "tries")
+    assert not await house.inbox.failures()
+
+
+async def test_a_replayed_message_is_answered_on_the_page(store: Store, house: House, eventually: Eventually) -> None:
+    """The page writes each key once; the answer after the apology is another one of the same turn."""
+    page = WebPage(store, keep=60)
+
+    async def fails(_: Turn) -> Reply:
+        raise ValueError
+
+    house.screen = page  # type: ignore[assignment]
+    house.handler = fails
+    await house.say("q")
+    async with house.open():
+        await eventually(house.quiet)
+    (failure,) = await house.inbox.failures()
+    house.handler = echo
+    await house.inbox.replay(failure)
+    async with house.open():
+        await eventually(house.quiet)
+    events, _ = await Feed(store).history("p/a/x")
+    assert [event.data["outcome"] for event in events] == ["error_handler", "answered"]
+    assert {event.data["turn"] for event in events} == {"x:q"}
+
+
+def test_failures_do_not_share_an_id() -> None:
+    """An entry that another one overwrote could not be replayed."""
+    assert len({failure_id(f"wecom-app/a/{n}") for n in range(20_000)}) == 20_000
 
 
 async def test_a_follow_up_sees_what_was_said(house: House, eventually: Eventually) -> None:
