@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 import openai
-from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
+from openai.types.chat import ChatCompletionMessageParam
+from pydantic import TypeAdapter
 
 from bot.llm.thoughts import Thoughts
 from bot.prompts import Prompt, Tier
@@ -186,27 +187,38 @@ class Client:
         except (openai.APIError, ValueError):
             raise Failed("nonsense", again=True) from None
 
-    async def _events(self, request: Request, deadline: float) -> AsyncGenerator[ChatCompletionChunk, None]:
-        prompt, limits, stream = request.prompt, self._timeouts, None
+    async def _events(self, request: Request, deadline: float) -> AsyncGenerator[_Chunk, None]:
+        # Plain objects, read by ourselves: building the library's own takes most of a worker with 300 answers at once.
+        limits, stream = self._timeouts, None
         try:
             async with asyncio.timeout_at(min(_now() + limits.first_token, deadline)):
-                stream = await self._api.chat.completions.create(
-                    model=self._endpoint.model(prompt.model),
-                    messages=request.messages,
-                    temperature=prompt.temperature,
-                    max_tokens=prompt.max_tokens,
-                    response_format={"type": "json_object"} if prompt.repair else openai.omit,
+                stream = await self._api.post(
+                    "/chat/completions",
+                    cast_to=object,
+                    body=self._body(request),
                     stream=True,
-                    stream_options={"include_usage": True},
+                    stream_cls=openai.AsyncStream[object],
                 )
                 event = await anext(stream, None)
             while event is not None:
-                yield event
+                yield _CHUNK.validate_python(event)
                 async with asyncio.timeout_at(min(_now() + limits.idle, deadline)):
                     event = await anext(stream, None)
         finally:
             if stream is not None:
                 await stream.close()
+
+    def _body(self, request: Request) -> dict[str, object]:
+        prompt = request.prompt
+        return {
+            "model": self._endpoint.model(prompt.model),
+            "messages": request.messages,
+            "temperature": prompt.temperature,
+            "max_tokens": prompt.max_tokens,
+            **({"response_format": {"type": "json_object"}} if prompt.repair else {}),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
 
     def _refused(self, error: openai.APIStatusError) -> Failed:
         status = error.status_code
@@ -224,6 +236,33 @@ class Client:
         return Failed(outcome, again=again, wait=wait)
 
 
+@dataclass(frozen=True, slots=True)
+class _Delta:
+    content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    delta: _Delta = _Delta()
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Usage:
+    total_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """What we read of one event; servers add fields of their own."""
+
+    choices: tuple[_Choice, ...] = ()
+    usage: _Usage | None = None
+
+
+_CHUNK = TypeAdapter(_Chunk)
+
+
 class _Spoken:
     """What one answer has said so far."""
 
@@ -233,7 +272,7 @@ class _Spoken:
         self._thoughts = Thoughts()
         self._finish = ""
 
-    def take(self, event: ChatCompletionChunk) -> str:
+    def take(self, event: _Chunk) -> str:
         if event.usage:
             self.tokens = event.usage.total_tokens
         if not event.choices:
