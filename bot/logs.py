@@ -8,7 +8,19 @@ from typing import Any
 
 import structlog
 
+from bot.errors import place_of
 from bot.settings import LogSettings
+
+
+class Discreet(logging.Formatter):
+    """Lines of libraries. One about an error tells only its type and place: an HTTP server quotes the request it could
+    not read, tokens and signatures included, and any error may quote the value it choked on.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        said = place_of(error) if error else record.getMessage()
+        return f"{record.levelname} {record.name} {said}"
 
 
 def configure(settings: LogSettings) -> None:
@@ -29,4 +41,6 @@ def configure(settings: LogSettings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(Discreet())
+    logging.basicConfig(handlers=[lines], level=logging.WARNING)
