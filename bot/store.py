@@ -84,15 +84,16 @@ class Store:
     def at(cls, url: str, unit: str, *, connections: int = 512) -> Self:
         """A store at redis://, rediss://, unix:// or redis+sentinel://host:port,host:port/service. Connects on use."""
         options: dict[str, Any] = {
-            "max_connections": connections,
             "socket_timeout": 10,
             "socket_connect_timeout": 5,
             # A script that may have run must not run twice behind our back; the callers know what to repeat.
             "retry": Retry(NoBackoff(), 0),
         }
         if url.startswith("redis+sentinel://"):
-            return cls(_sentinel(url, options), unit)
-        return cls(redis.Redis.from_url(url, **options), unit)
+            return cls(_sentinel(url, {**options, "max_connections": connections}), unit)
+        # A crowd waits for a connection instead of being told that the store is away.
+        pool = redis.BlockingConnectionPool.from_url(url, max_connections=connections, timeout=10, **options)
+        return cls(redis.Redis.from_pool(pool), unit)
 
     async def run(self, script: str, *args: object, keys: tuple[str, ...] = ()) -> Any:
         """Run one of `bot/lua`. Raises `StoreUnavailable` when it cannot be reached or written."""
@@ -156,6 +157,7 @@ class Store:
             try:
                 with translated():
                     await pubsub.subscribe(self.key(channel))
+                _honour_cancellation()
                 yield None
                 while True:
                     with translated():
@@ -204,7 +206,7 @@ class Shared:
     async def _round_trip(self, calls: list[_Call]) -> None:
         try:
             answers = await self._store.run_all(self._script, [(call.keys, call.args) for call in calls])
-        except StoreUnavailable as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to those who wait; nobody else hears it
             answers = [error] * len(calls)
         except BaseException:
             for call in calls:

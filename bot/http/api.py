@@ -218,6 +218,8 @@ async def _parsed(of: type[Body], request: web.Request) -> Body:
         raise ApiError("too_large")
     try:
         return of.model_validate_json(await request.read() or b"{}")
+    except web.RequestPayloadError as error:
+        raise ApiError("bad_request") from error
     except web.HTTPRequestEntityTooLarge as error:
         raise ApiError("too_large") from error
     except ValidationError as error:

@@ -54,3 +54,5 @@ async def _body(request: web.Request) -> bytes:
         return await request.read()
     except web.HTTPRequestEntityTooLarge as error:
         raise Refused(413, "body over 1 MiB") from error
+    except web.RequestPayloadError:
+        raise Refused(400, "the body cannot be read") from None

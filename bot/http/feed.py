@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,8 @@ from bot.platforms.web import log_key
 from bot.store import Store, translated
 
 START = "0-0"
+_CURSOR = re.compile(r"([0-9]{1,15}-[0-9]{1,15})/([0-9]{1,15})/([0-9]{1,15})/([wi])")
+"""No number is longer than the store and `int` take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,8 @@ class Cursor:
     @classmethod
     def parse(cls, text: str) -> Cursor:
         """The cursor of `text`; the beginning for anything we did not write."""
-        log, *rest = text.split("/")
-        milliseconds, _, sequence = log.partition("-")
-        if len(rest) != 3 or not all(
-            part.isascii() and part.isdecimal() for part in (milliseconds, sequence, *rest[:2])
-        ):
-            return cls()
-        return cls(log, int(rest[0]), int(rest[1]), rest[2] == "w")
+        found = _CURSOR.fullmatch(text)
+        return cls(found[1], int(found[2]), int(found[3]), found[4] == "w") if found else cls()
 
 
 @dataclass(frozen=True, slots=True)

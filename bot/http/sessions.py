@@ -43,4 +43,4 @@ class Sessions:
             return None
 
     def _key(self, token: str) -> str:
-        return self._store.key("session", hashlib.sha256(token.encode()).hexdigest())
+        return self._store.key("session", hashlib.sha256(token.encode(errors="replace")).hexdigest())

@@ -229,6 +229,42 @@ async def test_an_unknown_token_opens_nothing(client: Client) -> None:
         fits(said, "Error")
 
 
+@pytest.mark.parametrize("cursor", ["9" * 30 + "-0/0/0/i", "1-1/" + "9" * 5000 + "/0/i", "1-1/0/0/x"])
+async def test_a_cursor_that_nobody_wrote_is_the_beginning(client: Client, cursor: str) -> None:
+    """Not an error of ours, however large its numbers."""
+    await client.open()
+    await client.say("一")
+    status, found = await client.call("GET", "/api/v1/events", params={"after": cursor})
+    assert status == 200
+    assert "message" in [event["event"] for event in found["events"]]
+
+
+async def test_a_body_that_cannot_be_unpacked_is_a_bad_request(client: Client) -> None:
+    """It says that it is gzip and is not."""
+    await client.open()
+    headers = {"Authorization": f"Bearer {client.token}", "Content-Encoding": "gzip"}
+    async with client.session.post(f"{client.base}/api/v1/messages", data=b"not gzip", headers=headers) as response:
+        assert response.status == 400
+        fits(await response.json(), "Error")
+
+
+async def test_a_token_of_any_bytes_is_only_unknown(client: Client) -> None:
+    """Bytes that are no text in any encoding are answered like any other wrong token."""
+    host, port = client.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /api/v1/history HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe\r\n\r\n")
+    assert (await reader.readline()).split()[1] == b"401"
+    writer.close()
+
+
+async def test_a_crowd_waits_for_a_connection(valkey: str) -> None:
+    """More people at once than connections is no reason to say that the store is away."""
+    few = Store.at(valkey, "crowd", connections=4)
+    sessions = Sessions(few, keep=60)
+    assert set(await asyncio.gather(*(sessions.find(f"t{n}") for n in range(100)))) == {None}
+    await few.aclose()
+
+
 async def test_two_people_never_see_each_other(client: Client) -> None:
     """A token opens one conversation and no other."""
     await client.open()
