@@ -158,7 +158,7 @@ class Inbox:
             ids: list[bytes] = await self.store.redis.zrange(self.store.key("failed"), 0, -1)  # type: ignore[assignment]
             keys = [self.store.key("failed", id_.decode()) for id_ in ids]
             found = await self.store.redis.mget(keys) if keys else []
-        return [records.load(Failure, raw) for raw in found if isinstance(raw, bytes)]
+        return records.load_known(Failure, found)
 
     async def replay(self, failure: Failure) -> bool:
         """Put its messages back, due at once; False when it is no longer listed (replayed or expired)."""

@@ -98,7 +98,7 @@ class Outbox:
         """What did not leave lately, newest first."""
         with translated():
             entries: list[bytes] = await self.store.redis.lrange(self.store.key("dropped"), 0, -1)  # type: ignore[assignment]
-        return [records.load(Dropped, entry) for entry in entries]
+        return records.load_known(Dropped, entries)
 
     async def count(self, what: str) -> None:
         with translated():

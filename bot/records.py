@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import pydantic_core
@@ -53,7 +55,20 @@ def unpack(of: type[T], raw: bytes) -> T:
     """The value of `pack` again. Raises `UnknownVersion` like `load`."""
     if not raw.startswith(_PACKED):
         raise UnknownVersion("a record of another make")
-    return load(of, zlib.decompress(raw[len(_PACKED) :]))
+    try:
+        plain = zlib.decompress(raw[len(_PACKED) :])
+    except zlib.error as error:
+        raise UnknownVersion("a record that is damaged") from error
+    return load(of, plain)
+
+
+def load_known(of: type[T], raws: Iterable[object]) -> list[T]:
+    """The values this program can read; what is missing or of another version is left out of the list, and alone."""
+    found: list[T] = []
+    for raw in raws:
+        with suppress(UnknownVersion):
+            found.extend([load(of, raw)] if isinstance(raw, bytes) else [])
+    return found
 
 
 def _version(raw: bytes) -> str:

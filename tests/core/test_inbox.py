@@ -227,3 +227,22 @@ async def test_an_idle_conversation_is_small(inbox: Inbox) -> None:
 
 def failure(id_: str, conversation: str, items: tuple[str, ...] = ("{}",)) -> Failure:
     return Failure(id_, conversation, Outcome.ERROR_HANDLER, "ValueError", NOW, items)
+
+
+async def test_a_damaged_conversation_stops_nobody_else(inbox: Inbox) -> None:
+    """It is left alone like one of another version; taking it raises nothing, and the next is served."""
+    await inbox.receive(message("1", person="damaged"))
+    await inbox.store.redis.set(inbox.store.key("conv", "wecom-app/a/damaged"), b"z1 not zlib", ex=60)
+    await inbox.receive(message("2", person="whole"))
+    works = [await inbox.take(), await inbox.take()]
+    assert [len(work.messages) for work in works if isinstance(work, Work)] == [0, 1]
+
+
+async def test_an_entry_of_another_version_hides_no_other(inbox: Inbox) -> None:
+    """The list shows what it can read."""
+    failed = inbox.store.key("failed")
+    for id_, raw in (("A", b'{"v":2,"d":{}}'), ("B", records.dump(failure("B", "c")))):
+        await inbox.store.redis.zadd(failed, {id_: 1})
+        await inbox.store.redis.set(f"{failed}:{id_}", raw, ex=60)
+    await inbox.store.redis.expire(failed, 60)
+    assert [entry.id for entry in await inbox.failures()] == ["B"]
