@@ -19,16 +19,17 @@ local function number(value, otherwise)
   return otherwise
 end
 
--- Never moves the time of a leased conversation. quiet 0 means "now".
+-- Never moves the time of a leased conversation. quiet 0 means "now", or where it stands in line if that is sooner:
+-- whoever speaks again must not lose their place.
 local function lane_put(lane, conv, item, quiet, limit, now)
   local state = lane .. ':state:' .. conv
   redis.call('RPUSH', lane .. ':box:' .. conv, item)
-  local have = redis.call('HMGET', state, 'lease', 'first', 'rush', 'hold')
+  local have = redis.call('HMGET', state, 'lease', 'first', 'rush', 'hold', 'next')
   local first = number(have[2], now)
   local due = math.min(now + quiet, first + limit)
   if quiet == 0 or have[3] then
     redis.call('HSET', state, 'rush', 1)
-    due = now
+    due = math.min(now, number(have[5], now))
   end
   due = math.max(due, number(have[4], 0))
   redis.call('HSET', state, 'first', first, 'next', due)

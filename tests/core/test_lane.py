@@ -8,6 +8,7 @@ import pytest
 
 from bot.lane import Claim, Idle, Lane
 from bot.store import Store
+from tests.conftest import Eventually
 
 
 @pytest.fixture
@@ -33,6 +34,25 @@ async def test_items_come_out_in_the_order_put(lane: Lane) -> None:
     claim = await claimed(lane)
     assert claim.items == (b"a", b"b", b"c")
     assert await lane.commit(claim, 3)
+
+
+async def test_who_speaks_again_keeps_their_place(lane: Lane, eventually: Eventually) -> None:
+    """Under load a person who keeps pressing buttons is still served in turn."""
+    due = f"{lane.key}:due"
+    await lane.put("first", b"1")
+    since = await lane.store.redis.zscore(due, "first")
+
+    async def later() -> bool:
+        await lane.put("second", b"1")
+        return await lane.store.redis.zscore(due, "second") > since
+
+    assert await eventually(later)
+    await lane.put("first", b"2")
+    assert await lane.store.redis.zscore(due, "first") == since
+    for conversation in ("first", "second"):
+        claim = await claimed(lane)
+        assert claim.conversation == conversation
+        await lane.commit(claim, len(claim.items))
 
 
 async def test_a_leased_conversation_is_claimed_by_nobody_else(lane: Lane) -> None:

@@ -27,6 +27,13 @@ from bot.worker import Pacing, Worker
 from tests.conftest import Eventually
 
 REPLIES = Replies({"outcomes": {"error_handler": "抱歉，请稍后再试。", "error_interrupted": "抱歉，处理中断。"}})
+HURRY = """
+for _, conv in ipairs(redis.call('ZRANGE', KEYS[1] .. ':due', 0, -1)) do
+  if redis.call('HEXISTS', KEYS[1] .. ':state:' .. conv, 'lease') == 0 then
+    redis.call('ZADD', KEYS[1] .. ':due', 1, conv)
+  end
+end
+"""
 EMPLOYEE = Employee("xiaofu", "小福", "示例单位", "", ("policy",))
 
 
@@ -81,13 +88,7 @@ class House:
     async def hurry(self) -> None:
         """Every wait in either lane is over now."""
         for lane in ("in", "out"):
-            due = self.inbox.store.key(lane, "due")
-            for conversation in await self.inbox.store.redis.zrange(due, 0, -1):
-                leased = await self.inbox.store.redis.hexists(
-                    self.inbox.store.key(lane, "state", conversation.decode()), "lease"
-                )
-                if not leased:
-                    await self.inbox.store.redis.zadd(due, {conversation: 1})
+            await self.inbox.store.redis.eval(HURRY, 1, self.inbox.store.key(lane))  # type: ignore[misc]
 
     async def quiet(self) -> bool:
         await self.hurry()
