@@ -30,7 +30,8 @@ class ServerSettings(_Section):
 
 
 class RedisSettings(_Section):
-    url: str = ""
+    url: str = Field("", repr=False)
+    """May hold a password, as may a proxy."""
     accept_loss: str = ""
 
     @field_validator("url")
@@ -45,7 +46,7 @@ class EndpointSettings(_Section):
     base_url: str = ""
     api_key: SecretStr = SecretStr("")
     chat: str = ""
-    proxy: str = ""
+    proxy: str = Field("", repr=False)
     tls_ca: str = ""
 
     @property
@@ -93,7 +94,7 @@ class WeComAppSettings(_Section):
     token: SecretStr
     aes_key: SecretStr
     api_base: str = "https://qyapi.weixin.qq.com"
-    proxy: str = ""
+    proxy: str = Field("", repr=False)
     tls_ca: str = ""
     features: frozenset[Literal["markdown", "template_card"]] = frozenset()
     employee: str

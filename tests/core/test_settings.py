@@ -41,6 +41,12 @@ def test_variables_are_filled_in(tmp_path: Path) -> None:
     assert settings.model.configured
 
 
+def test_addresses_with_passwords_are_never_printed() -> None:
+    """The store's address and a proxy's may hold one."""
+    shown = repr(parse({"redis": {"url": f"redis://:{SECRET}@h/0"}, "model": {"proxy": f"http://u:{SECRET}@h"}}, {}))
+    assert SECRET not in shown
+
+
 def test_secrets_are_never_printed() -> None:
     """Neither repr nor an error shows what stands in a secret."""
     settings = parse({"platforms": [WECOM], "employees": EMPLOYEES}, {"WECOM_SECRET": SECRET})
