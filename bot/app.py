@@ -73,13 +73,14 @@ async def serve(settings: Settings, roles: Sequence[str], stop: asyncio.Event) -
     async with AsyncExitStack() as stack:
         core = await stack.enter_async_context(opened(settings))
         tasks: list[asyncio.Task[None]] = []
-        if "web" in roles:
-            tasks.append(await stack.enter_async_context(web_role(core)))
-        if "worker" in roles:
-            tasks.append(await stack.enter_async_context(worker_role(core)))
+        # Closed in reverse: nothing new comes in, running turns finish, and the sender still sends what they answered.
         if "sender" in roles:
             sender = Sender(outbox=core.outbox, surfaces=core.surfaces)
             tasks.append(await stack.enter_async_context(_running(sender.run(), "sender")))
+        if "worker" in roles:
+            tasks.append(await stack.enter_async_context(worker_role(core)))
+        if "web" in roles:
+            tasks.append(await stack.enter_async_context(web_role(core)))
         log.info("started", roles=list(roles))
         await _first(stop, tasks)
     log.info("stopped", roles=list(roles))

@@ -23,8 +23,8 @@ from bot.settings import Settings
 
 log = structlog.get_logger("supervisor")
 
-GRACE_SECONDS = 30.0
-"""Longer than a worker's own grace, so that it can hand back what it could not finish."""
+GRACE_SECONDS = 60.0
+"""Longer than a worker's grace and a sender's after it, so that they can hand back what they could not finish."""
 
 DEFAULT_PROCESSES: tuple[tuple[str, ...], ...] = (("web",), ("worker", "sender"))
 
