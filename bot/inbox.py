@@ -14,7 +14,7 @@ from bot.conversation import Conversation
 from bot.errors import StaleLease, UnknownVersion
 from bot.lane import MOST_ITEMS, Claim, Idle, Lane, parse_claim
 from bot.message import Message, Outcome, Text
-from bot.store import Shared, Store, translated
+from bot.store import Store, translated
 
 SEEN_SECONDS = 24 * 3600
 """Longer than any platform retries."""
@@ -85,7 +85,6 @@ class Inbox:
     def __init__(self, store: Store, *, lease: float, gathering: Gathering, keeping: Keeping) -> None:
         self.store = store
         self.lane = Lane(store, "in", lease=lease)
-        self._put = Shared(store, "inbox_put")
         self._gathering = gathering
         self._keeping = keeping
 
@@ -96,7 +95,8 @@ class Inbox:
         """
         gather = self._gathering if _gathers(message) else Gathering(0, 0)
         page = log or Log("", b"", 0, 0)
-        new, waiting = await self._put.run(
+        new, waiting = await self.store.run_shared(
+            "inbox_put",
             self.store.unit,
             message.conversation,
             records.dump(message),

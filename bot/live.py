@@ -6,13 +6,13 @@ The writer appends under its lease and its owner epoch, compared in the same ste
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from bot.errors import StaleLease, StoreUnavailable
 from bot.inbox import Work
-from bot.store import Store, translated
+from bot.store import Store
 
 SECONDS = 600
 """A turn takes at most three minutes; a reader may come a little later."""
@@ -27,13 +27,12 @@ class Growing:
     text: str
 
 
-async def read(store: Store, conversation: str) -> Growing | None:
-    """The growing text, or None when no turn is showing any."""
-    with translated():
-        fields: dict[Any, Any] = await store.redis.hgetall(store.key("live", conversation))
+def growing(fields: Sequence[bytes]) -> Growing | None:
+    """From the stored names and values in turn; None when no turn is showing any text."""
     if not fields:
         return None
-    return Growing(fields[b"turn"].decode(), int(fields[b"lease"]), fields[b"text"].decode())
+    value = dict(zip(fields[::2], fields[1::2], strict=True))
+    return Growing(value[b"turn"].decode(), int(value[b"lease"]), value[b"text"].decode())
 
 
 class LiveWriter:
@@ -78,7 +77,7 @@ class LiveWriter:
         text, claim = self._pending, self._work.claim
         where = (self._store.unit, claim.conversation, claim.lease, self._work.epoch, self._turn)
         try:
-            self._stale = not await self._store.run("live_append", *where, text, SECONDS)
+            self._stale = not await self._store.run_shared("live_append", *where, text, SECONDS)
         except StoreUnavailable:
             return
         self._pending = self._pending[len(text) :]

@@ -79,6 +79,7 @@ class Store:
         self.redis = client
         self.unit = "{" + unit + "}"
         self._execute: Callable[..., Awaitable[Any]] = client.execute_command
+        self._shared: dict[str, _Shared] = {}
 
     @classmethod
     def at(cls, url: str, unit: str, *, connections: int = 512) -> Self:
@@ -105,6 +106,11 @@ class Store:
                 answer = await self._execute("EVAL", text, len(keys), *keys, *args)
         _honour_cancellation()
         return answer
+
+    async def run_shared(self, script: str, *args: object, keys: tuple[str, ...] = ()) -> Any:
+        """Like `run`, for what many ask at once: those who come while round trips are under way share the next."""
+        shared = self._shared.setdefault(script, _Shared(self, script))
+        return await shared.run(*args, keys=keys)
 
     async def run_all(self, script: str, calls: Sequence[tuple[tuple[str, ...], tuple[object, ...]]]) -> list[Any]:
         """Like `run` for each (keys, args), all in one round trip; errors of single calls stand in their places."""
@@ -174,7 +180,7 @@ class Store:
         await self.redis.aclose()
 
 
-class Shared:
+class _Shared:
     """One script for many callers at once: those who come while `TRIPS` round trips are under way share the next one,
     and so its flush to disk. Each call succeeds or fails by itself, as with `Store.run`.
     """
@@ -253,4 +259,4 @@ def _sentinel(url: str, options: dict[str, Any]) -> redis.Redis:
     return master
 
 
-__all__ = ["ACCEPT_LOSS", "RedisError", "Shared", "Store", "translated"]
+__all__ = ["ACCEPT_LOSS", "RedisError", "Store", "translated"]

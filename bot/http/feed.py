@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.live import Growing, read
+from bot.live import Growing, growing
 from bot.platforms.web import log_key
-from bot.store import Store, translated
+from bot.store import Store
 
 START = "0-0"
 _CURSOR = re.compile(r"([0-9]{1,15}-[0-9]{1,15})/([0-9]{1,15})/([0-9]{1,15})/([wi])")
@@ -64,29 +64,28 @@ class Feed:
 
     async def history(self, conversation: str) -> tuple[list[Event], Cursor]:
         """All that is kept, and the cursor after it."""
-        events = [event async for event in self._logged(conversation, Cursor())]
+        entries, _, _ = await self._look(conversation, Cursor())
+        events = _logged(entries, Cursor())
         return events, events[-1].cursor if events else Cursor()
 
     async def events(self, conversation: str, cursor: Cursor) -> list[Event]:
         """What came after `cursor`, in order; empty if nothing did."""
-        found = [event async for event in self._logged(conversation, cursor)]
+        entries, fields, waiting = await self._look(conversation, cursor)
+        found = _logged(entries, cursor)
         cursor = found[-1].cursor if found else cursor
-        growing = await read(self._store, conversation)
-        with translated():
-            waiting = await self._store.redis.exists(self._store.key("in", "state", conversation))
-        working = bool(growing or waiting)
+        answer = growing(fields)
+        working = bool(answer or waiting)
         if working != cursor.working:
             cursor = replace(cursor, working=working)
             found.append(Event(cursor, "status", {"state": "working" if working else "idle"}))
-        return found + _grown(growing, cursor)
+        return found + _grown(answer, cursor)
 
-    async def _logged(self, conversation: str, cursor: Cursor) -> AsyncIterator[Event]:
-        with translated():
-            entries: Any = await self._store.redis.xrange(log_key(self._store, conversation), f"({cursor.log}")
-        for id_, fields in entries:
-            entry = json.loads(fields[b"e"])
-            cursor = replace(cursor, log=id_.decode())
-            yield Event(cursor, entry["event"], entry["data"])
+    async def _look(self, conversation: str, cursor: Cursor) -> tuple[list[Any], list[bytes], int]:
+        """Log entries after the cursor, fields of the growing answer, whether work is under way."""
+        live, state = self._store.key("live", conversation), self._store.key("in", "state", conversation)
+        keys = (log_key(self._store, conversation), live, state)
+        entries, fields, waiting = await self._store.run_shared("feed_read", cursor.log, keys=keys)
+        return entries, fields, waiting
 
     @asynccontextmanager
     async def watching(self, conversation: str) -> AsyncIterator[asyncio.Event]:
@@ -118,16 +117,26 @@ class Feed:
             self._wake(conversation)
 
 
-def _grown(growing: Growing | None, cursor: Cursor) -> list[Event]:
+def _logged(entries: list[Any], cursor: Cursor) -> list[Event]:
+    """Log entries as events; an entry is its id, then names and values in turn."""
+    found = []
+    for id_, fields in entries:
+        entry = json.loads(dict(zip(fields[::2], fields[1::2], strict=True))[b"e"])
+        cursor = replace(cursor, log=id_.decode())
+        found.append(Event(cursor, entry["event"], entry["data"]))
+    return found
+
+
+def _grown(answer: Growing | None, cursor: Cursor) -> list[Event]:
     """The part of the growing text that the reader has not seen; from the beginning if the turn started over."""
-    if growing is None:
+    if answer is None:
         return []
     found: list[Event] = []
-    seen = cursor.offset if cursor.lease == growing.lease else 0
-    if cursor.lease not in (0, growing.lease):
-        cursor = replace(cursor, lease=growing.lease, offset=0)
-        found.append(Event(cursor, "reset", {"turn": growing.turn}))
-    if len(growing.text) > seen:
-        cursor = replace(cursor, lease=growing.lease, offset=len(growing.text))
-        found.append(Event(cursor, "delta", {"turn": growing.turn, "offset": seen, "text": growing.text[seen:]}))
+    seen = cursor.offset if cursor.lease == answer.lease else 0
+    if cursor.lease not in (0, answer.lease):
+        cursor = replace(cursor, lease=answer.lease, offset=0)
+        found.append(Event(cursor, "reset", {"turn": answer.turn}))
+    if len(answer.text) > seen:
+        cursor = replace(cursor, lease=answer.lease, offset=len(answer.text))
+        found.append(Event(cursor, "delta", {"turn": answer.turn, "offset": seen, "text": answer.text[seen:]}))
     return found
