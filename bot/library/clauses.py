@@ -32,12 +32,14 @@ def cut(document: str, blocks: Iterable[Block]) -> tuple[Clause, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """An open level of the structure: where it ranks, its path so far and the heading lines down to it."""
+    """An open level of the structure: its rank, its path so far, the heading lines down to it. `closes` marks a
+    complete numbered sentence without a further sibling: a plain paragraph behind it speaks for the level above.
+    """
 
     rank: int
     path: str
     headings: tuple[Line, ...]
-    sentence: bool = False
+    closes: bool = False
 
 
 @dataclass(slots=True)
@@ -85,9 +87,9 @@ class _Cutter:
             elif line.level and line.mark not in _NUMBERED:
                 self._division(line, _HEADING_RANK + line.level, line.text)
             elif self._opens(line):
-                self._number(line, _NUMBERED[line.mark])
+                self._number(line, index)
             else:
-                self._ordinary(line, index)
+                self._ordinary(line)
         above = {line for unit in self.units for line in (unit.headings if unit.lines else unit.headings[:-1])}
         self.units = [unit for unit in self.units if unit.lines or not above.issuperset(unit.headings)]
         for unit in self.units:
@@ -140,34 +142,34 @@ class _Cutter:
             return False
         return bool(line.mark is Mark.TOPIC or line.level or (line.mark is Mark.ITEM and self.numbered))
 
-    def _number(self, line: Line, rank: int) -> None:
+    def _number(self, line: Line, index: int) -> None:
+        rank = _NUMBERED[line.mark]
         self.numbered = [section for section in self.numbered if section.rank < rank]
         parent = self.numbered[-1] if self.numbered else self._base
         path = f"{parent.path}{' ' if parent is self._base and parent.path else ''}{line.mark.sign(line.text)}"
         headings = parent.headings if line.is_sentence else (*parent.headings, line)
-        self.numbered.append(_Section(rank, path, headings, sentence=line.is_sentence))
+        self.numbered.append(_Section(rank, path, headings, closes=line.is_sentence and self._is_last(rank, index)))
         self._start(_Unit(path, headings, line.mark, [line.text] if line.is_sentence else []))
 
-    def _ordinary(self, line: Line, index: int) -> None:
+    def _ordinary(self, line: Line) -> None:
         if self.open is None:
             self._start(_Unit(self._base.path, self._base.headings))
-        elif line.mark not in ITEMS and self._closes(index):
+        elif line.mark not in ITEMS and self.open.mark in _NUMBERED and self.numbered and self.numbered[-1].closes:
             self.numbered.pop()
             parent = self.numbered[-1] if self.numbered else self._base
             self._start(_Unit(parent.path, parent.headings))
         if self.open:
             self.open.lines.append(line.text)
 
-    def _closes(self, index: int) -> bool:
-        """Whether a plain paragraph behind a complete numbered sentence speaks for the level above: it does when no
-        sibling of that sentence follows.
-        """
-        if not self.numbered or not self.numbered[-1].sentence or not self.open or self.open.mark not in _NUMBERED:
-            return False
-        rank = self.numbered[-1].rank
-        coming = (line for line in self.lines[index + 1 :] if line.mark in _NUMBERED or line.is_structural)
-        following = next((line for line in coming if line.is_structural or _NUMBERED[line.mark] <= rank), None)
-        return following is None or following.is_structural or _NUMBERED[following.mark] < rank
+    def _is_last(self, rank: int, index: int) -> bool:
+        """Whether no line of this rank follows before the level above ends."""
+        for place in range(index + 1, len(self.lines)):
+            line = self.lines[place]
+            if line.is_structural:
+                return True
+            if line.mark in _NUMBERED and _NUMBERED[line.mark] <= rank:
+                return _NUMBERED[line.mark] < rank
+        return True
 
     def _row(self, line: Line, row: Row) -> None:
         """A table row is a clause of its own, named by what encloses the table."""
