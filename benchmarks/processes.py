@@ -7,7 +7,6 @@ processes started here are ever signalled.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import subprocess
@@ -21,7 +20,7 @@ from typing import Any
 import psutil
 import yaml
 
-from benchmarks.wire import HOST, until_up
+from benchmarks.wire import HOST
 from bot.embedded import EmbeddedServer
 from tests.simulators.wecom import WeCom
 from tests.simulators.wecom_caller import AES_KEY, TOKEN
@@ -187,11 +186,10 @@ class Whole:
     log: Path
     process: subprocess.Popen[bytes] | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "bot", "serve", "--config", str(self.config)]
             self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        await until_up(self.port)
 
     def kill_all(self) -> int:
         """SIGKILL to the supervisor and everything below it, the store too; how many processes that were."""
@@ -215,7 +213,3 @@ class Whole:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.kill_all()
-
-
-def environment(**extra: str) -> dict[str, str]:
-    return {**os.environ, **extra}

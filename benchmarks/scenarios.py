@@ -14,8 +14,8 @@ from typing import Any
 from benchmarks.figures import Figure, at_least, at_most, exactly, percentile
 from benchmarks.processes import Whole, configuration, free_port, written
 from benchmarks.stage import Stage, copied, stage
-from benchmarks.talk import Judgement, Question, WatchedWeCom, Writer, answered_ids, judge, people, until
-from benchmarks.wire import Door
+from benchmarks.talk import Question, WatchedWeCom, Writer, answered_ids, judge, people, until
+from benchmarks.wire import Door, until_up
 from tests.simulators import deepseek, wecom
 from tests.simulators.deepseek import DeepSeek, Script
 from tests.simulators.wecom import Fault
@@ -133,7 +133,8 @@ async def kill(play: Play) -> list[Figure]:
         settings = configuration(play.folder / "data", port=port, wecom_base=corp.base, model_base=model.base)
         whole = Whole(written(play.folder / "whole.yaml", settings), port, play.folder / "whole.log")
         try:
-            await whole.start()
+            whole.start()
+            await until_up(port)
             questions = _asked(count, count)
             door = Door(port)
             await _post_all((door,), questions, rate=100.0)
@@ -253,9 +254,7 @@ async def _timed(door: Door, question: Question, due: float) -> float:
     return now - due
 
 
-async def _all_answered(
-    corp: WatchedWeCom, questions: Sequence[Question], seconds: float = DRAIN_SECONDS
-) -> Judgement | None:
+async def _all_answered(corp: WatchedWeCom, questions: Sequence[Question], seconds: float = DRAIN_SECONDS) -> None:
     """Waits until every question has its answer, or the time is over; the judgement tells."""
     wanted = {question.id for question in questions}
     await until(lambda: wanted <= answered_ids(corp.shown), seconds)
@@ -269,7 +268,8 @@ async def _kill_and_restart(whole: Whole, times: int, chance: random.Random) -> 
             await asyncio.sleep(chance.uniform(0.5, 6.0))
         killed.append(time.time())
         whole.kill_all()
-        await whole.start()
+        whole.start()
+        await until_up(whole.port)
     return killed
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.chat import Visitor
 from benchmarks.figures import Figure, at_most, exactly, percentile
+from benchmarks.processes import cpu_seconds
 from benchmarks.stage import Stage, stage
 from benchmarks.talk import QUESTIONS
 from tests.simulators.deepseek import Script
@@ -47,11 +49,11 @@ async def many_streams(folder: Path, library: Path, count: int, sentences: int) 
     script = Script(said=said, delay=1.0, rate=5.0)
     async with stage(folder, library, script=script, model={"max_concurrency": count}) as on:
         visitors = [await Visitor.arrive(on.doors[0]) for _ in range(count)]
-        web, worker = (part.cpu_seconds() for part in on.parts)
+        before = _cpu(on)
         for n, visitor in enumerate(visitors):
             await visitor.say(QUESTIONS[n % len(QUESTIONS)])
         await asyncio.gather(*(v.stream.first("reply", v.posted, 2 * ANSWER_SECONDS) for v in visitors))
-        web, worker = on.parts[0].cpu_seconds() - web, on.parts[1].cpu_seconds() - worker
+        spent = {name: seconds - before[name] for name, seconds in _cpu(on).items()}
         most = on.model.most_running
     gaps = [max(_gaps(visitor)) for visitor in visitors]
     waits = [visitor.stream.times("delta")[0] - visitor.posted for visitor in visitors]
@@ -62,9 +64,14 @@ async def many_streams(folder: Path, library: Path, count: int, sentences: int) 
         at_most("longest stall", max(gaps), 1, "s"),
         Figure("longest stall of the median stream", percentile(gaps, 50), "s"),
         Figure("first words p99, quiet gap and model included", percentile(waits, 99), "s"),
-        Figure("worker CPU while streaming", worker / length * 100, "%"),
-        Figure("web CPU while streaming", web / length * 100, "%"),
+        *(Figure(f"CPU of the {name} while streaming", seconds / length * 100, "%") for name, seconds in spent.items()),
     ]
+
+
+def _cpu(on: Stage) -> dict[str, float]:
+    """Seconds so far; the harness plays the model and the readers."""
+    web, worker = (part.cpu_seconds() for part in on.parts)
+    return {"web": web, "worker": worker, "store": cpu_seconds(on.store.pid), "harness": cpu_seconds(os.getpid())}
 
 
 def _gaps(visitor: Visitor) -> Sequence[float]:

@@ -8,7 +8,7 @@ import itertools
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -87,15 +87,17 @@ class WatchedWeCom(WeCom):
         app.middlewares.append(self._watch())
         return app
 
-    def _watch(self) -> Callable[[web.Request, Handler], web.StreamResponse]:
+    def _watch(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
         @web.middleware
         async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path.endswith("/message/send"):
-                digest = hashlib.blake2b(await request.read(), digest_size=12).hexdigest()
-                self.sends.append(Send(digest, self.clock()))
+                self.note(await request.read(), self.clock())
             return await handler(request)
 
-        return watch  # type: ignore[return-value]
+        return watch
+
+    def note(self, body: bytes, arrived: float) -> None:
+        self.sends.append(Send(hashlib.blake2b(body, digest_size=12).hexdigest(), arrived))
 
     def repeats(self) -> list[tuple[float, float]]:
         """For every repeated send the arrivals of the one before and of the repeat."""
