@@ -37,7 +37,7 @@ def cites(asked: Asked, question: dict[str, Any]) -> bool:
 
 
 async def test_everyday_questions_find_their_clause_and_the_others_are_refused(settings: Settings) -> None:
-    """At least 45 of the 50 answerable questions cite the expected clause; at least 9 of the other 10 are not answered."""
+    """At least 45 of the 50 answerable cite the expected clause; at least 9 of the other 10 are not answered."""
     found, refused = 0, 0
     for question in QUESTIONS:
         asked = await ask(settings, question["question"], Role(question["as"]))
