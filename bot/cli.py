@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
+import socket
 import sys
 import threading
+import time
 import webbrowser
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -18,15 +22,16 @@ from typing import Annotated, Any, TypeVar
 import typer
 import uvloop
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from bot import app as application
 from bot import doctor as examination
 from bot import logs, sample, terminal
 from bot import settings as configuration
-from bot.errors import BangbanError, ConfigurationError, StoreUnavailable
+from bot.errors import BangbanError, ConfigurationError, DocumentRefused, StoreUnavailable, Unavailable
 from bot.inbox import Failure
-from bot.library import Filters, Library
+from bot.library import FileReport, Filters, Library, Result, policy_files
 from bot.message import Role
 from bot.prompts import load_operator
 from bot.settings import Settings
@@ -40,9 +45,13 @@ inbox_cli = typer.Typer(no_args_is_help=True)
 cli.add_typer(library_cli, name="library", help="The policy library.")
 cli.add_typer(inbox_cli, name="inbox", help="Messages that could not be answered.")
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# What is printed may hold brackets and colons of its own: file names, titles, model words.
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 say = load_operator()
+
+PORT_SECONDS = 8.0
+"""How long a start waits for its port: longer than a web process takes to leave."""
 
 Config = Annotated[
     Path | None, typer.Option("--config", help="Configuration file; else BANGBAN_CONFIG, ./bangban.yaml.")
@@ -53,32 +62,59 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, for 
 def main() -> None:
     """Run the command; a known trouble ends as a sentence with its remedy and exit code 1."""
     try:
-        cli(standalone_mode=False)
+        sys.exit(cli(standalone_mode=False))
     except typer.Abort:
         sys.exit(130)
-    except typer.Exit as ending:
-        sys.exit(ending.exit_code)
     except typer._click.ClickException as mistake:
-        mistake.show()
+        err.print(misused(mistake), style="red")
         sys.exit(mistake.exit_code)
     except BangbanError as error:
-        err.print(f"[red]{explain(error)}[/red]")
-        sys.exit(1)
+        err.print(explain(error), style="red")
+    except OSError as error:
+        err.print(blamed(error), style="red")
+    sys.exit(1)
+
+
+def misused(mistake: typer._click.ClickException) -> str:
+    """What was typed wrong, and where to read how it goes."""
+    context = getattr(mistake, "ctx", None)
+    command = context.command_path if context else "bangban"
+    return say.sentence("usage.wrong", detail=mistake.format_message(), command=command)
 
 
 def explain(error: BangbanError) -> str:
     """The cause and the remedy, in the operator's language."""
     if isinstance(error, ConfigurationError):
-        heading = say.sentence("configuration.heading", key=error.key)
-        slots = dict(error.slots)
-        more = slots.pop("more", "0")
-        lines = [heading, say.sentence(f"configuration.{error.code}", **_wanted(f"configuration.{error.code}", slots))]
-        if more != "0":
-            lines.append(say.sentence("configuration.more", count=more))
-        return "\n".join(lines)
+        return "\n".join(_mistake_in_configuration(error))
     if isinstance(error, StoreUnavailable):
-        return say.sentence("store.unavailable", reason=error.reason, log="data/store/valkey.log")
-    return str(error)
+        return say.sentence("store.unavailable", reason=error.reason)
+    if isinstance(error, Unavailable) and error.reason in say.section("unavailable"):
+        return say.sentence(f"unavailable.{error.reason}")
+    if isinstance(error, DocumentRefused):
+        return say.sentence("library.metadata_refused", reason=say.sentence(f"refused.{error.reason}"))
+    return say.sentence("failed.other", reason=str(error))
+
+
+def _mistake_in_configuration(error: ConfigurationError) -> Iterator[str]:
+    key = f"configuration.{error.code}"
+    yield say.sentence("configuration.heading", key=error.key)
+    yield say.sentence(key, **_wanted(key, error.slots))
+    if (more := error.slots.get("more", "0")) != "0":
+        yield say.sentence("configuration.more", count=more)
+
+
+def blamed(error: OSError) -> str:
+    """What the system refused, by its kind; the system's own words only where we have none."""
+    path = str(error.filename or "")
+    if error.errno == errno.EADDRINUSE:
+        return say.sentence("failed.port_in_use")
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return say.sentence("failed.address_unusable")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return say.sentence("failed.disk_full")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST) and path:
+        return say.sentence("failed.path", path=path)
+    return say.sentence("failed.other", reason=error.strerror or type(error).__name__)
 
 
 # --- running ------------------------------------------------------------------------------------
@@ -146,9 +182,25 @@ def _supervise(settings: Settings, config: Path | None, *, open_page: bool) -> N
         if open_page:
             webbrowser.open(url)
 
+    _until_port_is_free(settings.server.host, settings.server.port)
     supervisor = Supervisor(settings, config, say=lambda what: out.print(say.sentence(f"store.{what}")))
     _run(supervisor.run(ready))
     out.print(say.sentence("serve.stopped"))
+
+
+def _until_port_is_free(host: str, port: int) -> None:
+    """The parts of a server that was just killed leave within moments; anybody else stays and raises `OSError`."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    until = time.monotonic() + PORT_SECONDS
+    while True:
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                return probe.bind(address)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                    raise
+        time.sleep(0.2)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -190,14 +242,20 @@ def _listen() -> str:
 
 
 def _show(asked: terminal.Asked) -> None:
-    out.print(asked.reply.text, markup=False)
-    for n, source in enumerate(asked.reply.sources, start=1):
+    """The reply, what it rests on, and what one may choose by its number."""
+    reply = asked.reply
+    out.print(reply.text)
+    if reply.sources:
+        out.print(f"\n{say.sentence('chat.sources')}", style="dim")
+    for n, source in enumerate(reply.sources, start=1):
         parts = filter(None, (source.number, source.date, source.status, source.clause))
-        out.print(f"[dim]\\[{n}] {source.document}（{'，'.join(parts)}）[/dim]")
-    for suggestion in asked.reply.suggestions:
-        out.print(f"  · {suggestion.label}", markup=False)
-    if asked.reply.label:
-        out.print(f"[dim]{asked.reply.label}[/dim]")
+        out.print(f"[{n}] {source.document}（{'，'.join(parts)}）", style="dim")
+    if reply.suggestions:
+        out.print(f"\n{say.sentence('chat.next')}")
+    for n, suggestion in enumerate(reply.suggestions, start=1):
+        out.print(f"  {n}. {suggestion.label}")
+    if reply.label:
+        out.print(f"\n{reply.label}", style="dim")
 
 
 # --- the library --------------------------------------------------------------------------------
@@ -211,7 +269,8 @@ def import_(
     config: Config = None,
 ) -> None:
     """Read files and folders into the library; a changed file replaces its old version."""
-    _import(application.library_of(_quiet(config)), paths, metadata, as_json=as_json)
+    if not _import(application.library_of(_quiet(config)), paths, metadata, as_json=as_json):
+        raise typer.Exit(1)
 
 
 @library_cli.command("list")
@@ -233,11 +292,12 @@ def list_(as_json: AsJson = False, config: Config = None) -> None:
 @library_cli.command()
 def remove(name: str, config: Config = None) -> None:
     """Take a document out, by its title, 文号 or id."""
-    library = application.library_of(_quiet(config))
-    if not library.remove(name):
+    removed = application.library_of(_quiet(config)).remove(name)
+    if not removed:
         err.print(say.sentence("library.not_found", name=name))
         raise typer.Exit(1)
-    out.print(say.sentence("library.removed", title=name))
+    for document in removed:
+        out.print(say.sentence("library.removed", title=document.title))
 
 
 @library_cli.command()
@@ -267,22 +327,39 @@ def search(
     out.print(table)
 
 
-def _import(library: Library, paths: list[Path], metadata: Path | None, *, as_json: bool = False) -> None:
-    counts = dict.fromkeys(("taken", "replaced", "unchanged", "refused"), 0)
+def _import(library: Library, paths: list[Path], metadata: Path | None, *, as_json: bool = False) -> bool:
+    """Whether every file was taken. Progress and refusals go to standard error, the summary to standard output."""
     reports = []
-    with err.status(say.sentence("library.reading")) as status:
+    with _progress() as progress:
+        task = progress.add_task(say.sentence("library.reading"), total=len(policy_files(paths)))
         for report in library.import_paths(paths, metadata=metadata):
-            counts[report.result] += 1
             reports.append(report)
-            status.update(f"{say.sentence('library.reading')} {sum(counts.values())} {report.path.name}")
-            if report.result == "refused" and not as_json:
-                reason = say.sentence(f"refused.{report.reason}")
-                err.print(f"{say.sentence('library.refused')} {report.path}：{reason}", markup=False)
+            progress.update(task, advance=1)
+            if report.result == Result.REFUSED and not as_json:
+                progress.console.print(_refusal(report))
     if as_json:
         out.print_json(json.dumps([asdict(report) for report in reports], ensure_ascii=False, default=str))
     else:
-        total = str(sum(counts.values()))
-        out.print(say.sentence("library.summary", total=total, **{name: str(n) for name, n in counts.items()}))
+        counts = Counter(str(report.result) for report in reports)
+        slots = {str(result): str(counts[result]) for result in Result}
+        out.print(say.sentence("library.summary", total=str(len(reports)), **slots))
+    return not any(report.result == Result.REFUSED for report in reports)
+
+
+def _progress() -> Progress:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def _refusal(report: FileReport) -> str:
+    reason = report.reason if os.path.lexists(report.path) else "missing"
+    return say.sentence("library.refused", path=str(report.path), reason=say.sentence(f"refused.{reason}"))
 
 
 # --- failed messages ----------------------------------------------------------------------------
@@ -342,16 +419,19 @@ def doctor(as_json: AsJson = False, config: Config = None) -> None:
         colours = {"ok": "green", "warning": "yellow", "problem": "red"}
         for finding, words in said:
             level = say.sentence(f"doctor.{finding.level}")
-            out.print(f"[{colours[finding.level]}]{level}[/] {_part(finding.part)}：{words}")
+            out.print(level, style=colours[finding.level], end=" ")
+            out.print(f"{_part(finding.part)}：{words}")
     if any(finding.level == "problem" for finding in findings):
         raise typer.Exit(1)
 
 
 def _diagnosis(finding: examination.Finding) -> str:
-    slots = dict(finding.slots)
+    """A finding of [doctor], or a mistake the settings have sentences for."""
+    key = finding.code if "." in finding.code else f"doctor.{finding.code}"
+    slots = _wanted(key, finding.slots)
     if remedy := slots.get("remedy"):
         slots["remedy"] = say.sentence(f"remedy.{remedy}")
-    return say.sentence(f"doctor.{finding.code}", **slots)
+    return say.sentence(key, **slots)
 
 
 def _part(name: str) -> str:
@@ -373,6 +453,6 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _wanted(key: str, slots: dict[str, str]) -> dict[str, str]:
+def _wanted(key: str, slots: Mapping[str, str]) -> dict[str, str]:
     """Only the slots the sentence has: one mistake may carry more than its sentence says."""
     return {name: value for name, value in slots.items() if name in say.slots(key)}

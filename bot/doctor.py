@@ -13,16 +13,25 @@ import aiohttp
 
 from bot import app
 from bot.embedded import socket_path
-from bot.errors import BangbanError, Unavailable, Undeliverable
+from bot.errors import ConfigurationError, Unavailable, Undeliverable
 from bot.outbox import Dropped
 from bot.platforms.tokens import Fetch
 from bot.platforms.wecom_client import WeComClient
 from bot.platforms.wecom_probe import verification
-from bot.settings import Settings, WeComAppSettings
+from bot.settings import EndpointSettings, Settings, WeComAppSettings
 from bot.store import Store
 
 Level = Literal["ok", "warning", "problem"]
 LOW_GIGABYTES = 1.0
+_MODEL_TROUBLES = {
+    "http_401": "model_key",
+    "http_403": "model_key",
+    "http_402": "model_balance",
+    "http_400": "model_name",
+    "http_404": "model_name",
+    "timeout": "model_slow",
+}
+"""Sentences for the troubles whose cause can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ async def examine(settings: Settings, config: Path | None) -> list[Finding]:
         _files(settings),
         *await _store(settings),
         _library(settings),
-        await _model(settings),
+        *[finding async for finding in _models(settings)],
         *[finding async for finding in _platforms(settings)],
     ]
 
@@ -75,15 +84,23 @@ async def _store(settings: Settings) -> list[Finding]:
     try:
         async with app.visited(settings) as core:
             return [await _durability(settings, core.store), *await _left_over(core)]
-    except BangbanError:
-        return [Finding("store", "problem", "store_away")]
+    except ConfigurationError as error:
+        return [Finding("store", "problem", f"configuration.{error.code}", error.slots)]
+    except (Unavailable, OSError) as error:
+        code = "store_away" if settings.redis.url else "store_silent"
+        return [Finding("store", "problem", code, {"reason": _cause(error)})]
 
 
 async def _durability(settings: Settings, store: Store) -> Finding:
+    """A store weaker than it must be is only seen here when the configuration accepts the loss."""
     problem = await store.durability_problem()
     if problem:
-        return Finding("store", "problem", "store_weak", {"problem": problem})
+        return Finding("store", "warning", "store_accepted", {"problem": problem})
     return Finding("store", "ok", "store_ok" if settings.redis.url else "store_running")
+
+
+def _cause(error: Unavailable | OSError) -> str:
+    return error.reason if isinstance(error, Unavailable) else error.strerror or type(error).__name__
 
 
 async def _left_over(core: app.Core) -> list[Finding]:
@@ -103,22 +120,38 @@ def _undelivered(dropped: list[Dropped]) -> Finding:
 
 
 def _library(settings: Settings) -> Finding:
-    documents = len(app.library_of(settings).documents())
+    try:
+        documents = len(app.library_of(settings).documents())
+    except OSError:
+        return Finding("library", "problem", "library_away", {"path": str(settings.data_dir.resolve() / "library")})
     if not documents:
         return Finding("library", "warning", "library_empty")
     return Finding("library", "ok", "library_ok", {"documents": str(documents)})
 
 
-async def _model(settings: Settings) -> Finding:
-    if not settings.model.configured:
-        return Finding("model", "ok", "model_none")
+async def _models(settings: Settings) -> AsyncIterator[Finding]:
+    """Each endpoint by itself: one that answers must not hide one that does not."""
+    model = settings.model
+    if not model.configured:
+        yield Finding("model", "ok", "model_none")
+    for part, endpoint in (("model", model), ("fallback", model.fallback)):
+        if endpoint.configured:
+            alone = EndpointSettings.model_validate(
+                {key: getattr(endpoint, key) for key in EndpointSettings.model_fields}
+            )
+            only = model.model_copy(update={**dict(alone), "fallback": EndpointSettings()})
+            yield await _model(settings.model_copy(update={"model": only}), part)
+
+
+async def _model(settings: Settings, part: str) -> Finding:
     started = time.monotonic()
     try:
         await app.greet_model(settings)
     except Unavailable as error:
-        return Finding("model", "problem", "model_away", {"reason": error.reason})
+        code = _MODEL_TROUBLES.get(error.reason, "model_away")
+        return Finding(part, "problem", code, {"reason": error.reason, "model": settings.model.chat})
     ms = str(round((time.monotonic() - started) * 1000))
-    return Finding("model", "ok", "model_ok", {"model": settings.model.chat, "ms": ms})
+    return Finding(part, "ok", "model_ok", {"model": settings.model.chat, "ms": ms})
 
 
 async def _platforms(settings: Settings) -> AsyncIterator[Finding]:

@@ -4,17 +4,57 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from bot.errors import ConfigurationError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+Entries = TypeVar("Entries", bound=tuple[Any, ...])
+
 _ID = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+
+
+_OWN = frozenset({"redis_scheme", "redis_address", "wecom_aes_key", "nobody", "unknown_employee", "same_account"})
+"""Mistakes that only our own rules know."""
+_CODES = {
+    "extra_forbidden": "unknown_key",
+    "missing": "missing_key",
+    "int_parsing": "not_a_number",
+    "int_type": "not_a_number",
+    "int_from_float": "not_a_number",
+    "float_parsing": "not_a_number",
+    "float_type": "not_a_number",
+    "bool_parsing": "not_yes_or_no",
+    "bool_type": "not_yes_or_no",
+    "string_type": "not_text",
+    "path_type": "not_text",
+    "literal_error": "not_a_choice",
+    "greater_than": "not_above",
+    "greater_than_equal": "below_least",
+    "less_than_equal": "above_most",
+    "model_type": "not_a_section",
+    "tuple_type": "not_a_list",
+    "frozen_set_type": "not_a_list",
+    "string_pattern_mismatch": "not_an_id",
+    "string_too_short": "left_empty",
+}
+_SLOTS = {
+    "gt": "limit",
+    "ge": "limit",
+    "le": "limit",
+    "expected": "expected",
+    "account": "account",
+    "employee": "employee",
+}
+"""What a sentence may fill in, by the name pydantic has for it."""
 
 
 class _Section(BaseModel):
@@ -38,7 +78,11 @@ class RedisSettings(_Section):
     @classmethod
     def _known_scheme(cls, url: str) -> str:
         if url and not url.startswith(("redis://", "rediss://", "unix://", "redis+sentinel://")):
-            raise ValueError("must start with redis://, rediss://, unix:// or redis+sentinel://")
+            raise PydanticCustomError("redis_scheme", "unknown scheme")
+        try:
+            _ = urlsplit(url).port if "sentinel" not in url else None
+        except ValueError:
+            raise PydanticCustomError("redis_address", "not an address") from None
         return url
 
 
@@ -103,7 +147,7 @@ class WeComAppSettings(_Section):
     @classmethod
     def _whole_key(cls, key: SecretStr) -> SecretStr:
         if not re.fullmatch(r"[A-Za-z0-9]{43}", key.get_secret_value()):
-            raise ValueError("must be the 43 letters and digits of EncodingAESKey")
+            raise PydanticCustomError("wecom_aes_key", "not an EncodingAESKey")
         return key
 
 
@@ -143,19 +187,24 @@ class Settings(_Section):
     employees: tuple[EmployeeSettings, ...] = (EmployeeSettings(id="xiaofu", name="小福"),)
     units: tuple[UnitSettings, ...] = (UnitSettings(id="default", name="示例单位"),)
 
+    @field_validator("employees", "units")
+    @classmethod
+    def _somebody(cls, entries: Entries) -> Entries:
+        if not entries:
+            raise PydanticCustomError("nobody", "no entry")
+        return entries
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
-        if not self.employees or not self.units:
-            raise ValueError("employees and units need at least one entry each")
         known = {employee.id for employee in self.employees}
         for platform in self.platforms:
             if platform.employee not in known:
-                raise ValueError(
-                    f"platforms: account {platform.account} names the unknown employee {platform.employee}"
-                )
-        accounts = [(platform.kind, platform.account) for platform in self.platforms]
-        if len(set(accounts)) != len(accounts):
-            raise ValueError("platforms: two entries share kind and account")
+                who = {"account": platform.account, "employee": platform.employee}
+                raise PydanticCustomError("unknown_employee", "unknown employee", who)
+        accounts = Counter((platform.kind, platform.account) for platform in self.platforms)
+        for (_, account), times in accounts.items():
+            if times > 1:
+                raise PydanticCustomError("same_account", "same account", {"account": account})
         return self
 
     @property
@@ -229,10 +278,11 @@ def _variable(match: re.Match[str], key: str, environ: Mapping[str, str]) -> str
 
 
 def _named(error: ValidationError) -> ConfigurationError:
-    """The first mistake, by its dotted key; how many more there are, if any."""
-    mistakes = error.errors(include_input=False, include_url=False, include_context=False)
+    """The first mistake, by its dotted key; how many more there are, if any. Never what was given."""
+    mistakes = error.errors(include_input=False, include_url=False)
     first = mistakes[0]
+    kind, context = first["type"], first.get("ctx", {})
     key = ".".join(str(part) for part in first["loc"]) or "bangban.yaml"
-    codes = {"extra_forbidden": "unknown_key", "missing": "missing_key"}
-    detail = first["msg"].removeprefix("Value error, ")
-    return ConfigurationError(key, codes.get(first["type"], "wrong_value"), detail=detail, more=str(len(mistakes) - 1))
+    slots = {slot: str(context[name]) for name, slot in _SLOTS.items() if name in context}
+    code = kind if kind in _OWN else _CODES.get(kind, "wrong_value")
+    return ConfigurationError(key, code, detail=first["msg"], more=str(len(mistakes) - 1), **slots)
