@@ -31,7 +31,7 @@ async def _first_words(folder: Path, library: Path, short: bool) -> list[Figure]
 
 
 async def _streams(folder: Path, library: Path, short: bool) -> list[Figure]:
-    return await streaming.many_streams(folder, library, 60 if short else 300, 2 if short else 4)
+    return await streaming.many_streams(folder, library, 60 if short else 300, 4 if short else 12)
 
 
 async def _memory(folder: Path, library: Path, short: bool) -> list[Figure]:

@@ -91,16 +91,13 @@ class Part:
     name: str
     command: Sequence[str]
     log: Path
-    environ: dict[str, str] | None = None
     process: subprocess.Popen[bytes] | None = None
     _said: int = field(default=0)
 
     def start(self) -> None:
         self._said = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=log, stderr=log, env=self.environ
-            )
+            self.process = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=log, stderr=log)
 
     async def started(self) -> None:
         """Until this life's log says so. Raises `TimeoutError`, or `RuntimeError` when it ended instead."""

@@ -20,6 +20,8 @@ MODEL_SECONDS = THINKING.delay + 1 / THINKING.rate
 """Before the scripted model's first word."""
 NO_GAP = {"quiet": 0, "gather": 0}
 SENTENCE = "按照政策文件的规定，符合条件的人员可以向户籍所在地的街道提出申请⟦S1⟧。"
+ARRIVALS = 50.0
+"""People a second."""
 ANSWER_SECONDS = 60.0
 
 
@@ -44,7 +46,9 @@ async def _first_word(on: Stage, n: int) -> float:
 
 
 async def many_streams(folder: Path, library: Path, count: int, sentences: int) -> list[Figure]:
-    """`count` people ask within seconds; one worker writes all the answers, about thirty characters a second each."""
+    """`count` people ask one after the other while every answer goes on; one worker writes them all, about thirty
+    characters a second each.
+    """
     said = _tokens(SENTENCE * sentences, 6)
     script = Script(said=said, delay=1.0, rate=5.0)
     async with stage(folder, library, script=script, model={"max_concurrency": count}) as on:
@@ -52,6 +56,7 @@ async def many_streams(folder: Path, library: Path, count: int, sentences: int) 
         before = _cpu(on)
         for n, visitor in enumerate(visitors):
             await visitor.say(QUESTIONS[n % len(QUESTIONS)])
+            await asyncio.sleep(1 / ARRIVALS)
         await asyncio.gather(*(v.stream.first("reply", v.posted, 2 * ANSWER_SECONDS) for v in visitors))
         spent = {name: seconds - before[name] for name, seconds in _cpu(on).items()}
         most = on.model.most_running

@@ -8,11 +8,11 @@ import itertools
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from benchmarks.processes import CALLBACK
 from benchmarks.wire import request
@@ -87,7 +87,7 @@ class WatchedWeCom(WeCom):
         app.middlewares.append(self._watch())
         return app
 
-    def _watch(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def _watch(self) -> Middleware:
         @web.middleware
         async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path.endswith("/message/send"):
