@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.library import GONE
 from bot.message import Command, Outcome, Reply, Role, Source, Suggestion
 from bot.prompts import Replies
 from bot.router import Turn
 from handlers.composing import Compose
+from handlers.fixed import questions_for
 from handlers.quoting import Quote
 from handlers.search import Hit, Search, found
 from handlers.understanding import POLICY, Asked, Understand
@@ -58,10 +60,12 @@ class FindPolicy:
 
     async def __call__(self, turn: Turn) -> Reply:
         asked = await self.understand(turn)
+        if asked.vague:
+            return self.replies.reply(Outcome.CLARIFY, suggestions=questions_for(self.replies, turn.role))
         hits = await self._hits(asked, turn.role)
         if not self._enough(hits):
             return self._nothing_found(asked)
-        sources = _sources(hits)
+        sources = _sources(_old_rule_first(hits) if asked.history else hits)
         reply = await self.compose(turn, asked.text, sources) or self.quote(turn.role, sources)
         return replace(reply, suggestions=self.next_steps(asked.text))
 
@@ -79,6 +83,12 @@ class FindPolicy:
             Suggestion(self.replies.sentence(f"policy.next.{name}"), Command(name)) for name in ("menu", "help")
         )
         return self.replies.reply(Outcome.UNANSWERABLE_NO_SOURCE, suggestions=steps, asked=shown)
+
+
+def _old_rule_first(hits: Sequence[Hit]) -> Sequence[Hit]:
+    """Whoever asks about the past reads what held then, and after it what holds now."""
+    old = next((hit for hit in hits if hit.source().status in GONE), None)
+    return [old, *(hit for hit in hits if hit is not old)] if old else hits
 
 
 def _sources(hits: Sequence[Hit]) -> tuple[Source, ...]:

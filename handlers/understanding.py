@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
@@ -18,16 +19,20 @@ POLICY = "policy"
 """The command whose argument is a question."""
 
 LONGEST_QUERY = 500
+_NUMBER = re.compile(r"[〔\[［【(（]\s*[0-9０-９]{4}\s*[〕\]］】)）]\s*第?\s*[0-9０-９]+\s*号")
 _EXCHANGES = 3
 _ANSWER_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`text` needs no context. `history`: rules that no longer hold are wanted, too."""
+    """`text` needs no context. `history`: rules that no longer hold are wanted, too. `vague`: nothing but asking words,
+    and no earlier question to lean on.
+    """
 
     text: str
     history: bool
+    vague: bool
 
 
 class Rewritten(BaseModel):
@@ -50,9 +55,14 @@ class Understand:
         """A follow-up is completed with its context: by the model, else by putting the earlier question before it."""
         text = self._without_greetings(words_of(turn))
         earlier = self._earlier(turn)
+        vague = turn.command is None and not earlier and not self._about(normal(text))
         if turn.command is None and earlier and self.leans_back(text):
             text = await self._completed(text, earlier)
-        return Asked(text[:LONGEST_QUERY], any(word in text for word in self.phrases.history.holds))
+        return Asked(text[:LONGEST_QUERY], self._about_the_past(text), vague)
+
+    def _about_the_past(self, text: str) -> bool:
+        """A document called by its number is wanted whether it still holds or not."""
+        return bool(_NUMBER.search(text)) or any(word in text for word in self.phrases.history.holds)
 
     def leans_back(self, question: str) -> bool:
         """Whether a question cannot be understood without the one before it."""

@@ -85,5 +85,7 @@ def shortened(text: str, limit: int) -> str:
 
 
 def titled(document: str) -> str:
-    """A title in title marks, once."""
-    return document if document.startswith("《") else f"《{document}》"
+    """A title in title marks; titles inside it get the inner ones."""
+    if document.startswith("《") and document.find("》") == len(document) - 1:
+        return document
+    return f"《{document.replace('《', '〈').replace('》', '〉')}》"

@@ -87,7 +87,7 @@ DIALOGUES: dict[str, list[tuple[Say, Outcome, str]]] = {
         ("那要带什么材料？", Outcome.ANSWERED_BY_QUOTATION, "营业执照副本"),
         ("九十二岁老人高龄津贴多少钱", Outcome.ANSWERED_BY_QUOTATION, "每人每月300元"),
         ("①", Outcome.ANSWERED_BY_QUOTATION, "高龄津贴"),
-        ("9", Outcome.CLARIFY, "您选的是哪一项"),
+        ("9", Outcome.CLARIFY, "您指的是哪件事"),
     ],
     "taps": [
         (Command("policy", "低保怎么申请？"), Outcome.ANSWERED_BY_QUOTATION, "低保"),
@@ -112,6 +112,23 @@ DIALOGUES: dict[str, list[tuple[Say, Outcome, str]]] = {
         ("👍", Outcome.CLARIFY_EMPTY, "没有看到文字"),
         ("3", Outcome.ANSWERED_BY_QUOTATION, ""),
         ("火星移民有什么补贴", Outcome.UNANSWERABLE_NO_SOURCE, "“火星移民有什么补贴”"),
+    ],
+    "a follow-up to nothing": [
+        ("那材料呢", Outcome.CLARIFY, "您指的是哪件事"),
+        ("要啥子材料嘛", Outcome.CLARIFY, "您指的是哪件事"),
+        ("残疾人自主创业有什么补贴", Outcome.ANSWERED_BY_QUOTATION, "残疾人"),
+        ("要啥子材料嘛", Outcome.ANSWERED_BY_QUOTATION, "补贴"),
+    ],
+    "what held before": [
+        ("示区民〔2022〕15号", Outcome.ANSWERED_BY_QUOTATION, "已废止，现在不再执行"),
+        ("高龄津贴以前是多少钱", Outcome.ANSWERED_BY_QUOTATION, "已废止，现在不再执行"),
+        ("高龄津贴是多少钱", Outcome.ANSWERED_BY_QUOTATION, "每人每月"),
+    ],
+    "small talk": [
+        ("你是真人吗？", Outcome.ANSWERED_GREETING, "人工智能助手"),
+        ("好的", Outcome.ANSWERED_THANKS, "随时告诉我"),
+        ("谢谢，我知道了", Outcome.ANSWERED_THANKS, "随时告诉我"),
+        ("再见", Outcome.ANSWERED_THANKS, "随时告诉我"),
     ],
     "forgetting": [
         ("残疾人自主创业有什么补贴", Outcome.ANSWERED_BY_QUOTATION, "补贴"),

@@ -244,9 +244,10 @@ async def test_a_question_with_its_own_topic_stands_alone(
 async def test_without_a_topic_before_there_is_nothing_to_lean_on(
     quoting: FindPolicy, search: FakeSearch, earlier: tuple[()]
 ) -> None:
-    """A first question is searched as it is, however short."""
-    await quoting(turn("怎么申请", earlier=earlier))
-    assert search.asked[0][0] == "怎么申请"
+    """A first question of nothing but asking words is asked back: any clause would be a guess."""
+    reply = await quoting(turn("怎么申请", earlier=earlier))
+    assert (reply.outcome, search.asked) == (Outcome.CLARIFY, [])
+    assert reply.suggestions
 
 
 async def test_greetings_in_a_burst_are_not_searched(quoting: FindPolicy, search: FakeSearch) -> None:

@@ -64,6 +64,8 @@ def test_a_cut_text_is_a_beginning_that_ends_with_a_sentence(text: str, limit: i
 
 
 def test_a_title_is_marked_once() -> None:
-    """《…》政策解读 keeps its own marks."""
+    """A title inside a title gets the inner marks, so that nobody reads where one ends into the clause behind it."""
     assert titled("高龄津贴办法") == "《高龄津贴办法》"
-    assert titled("《高龄津贴办法》政策解读") == "《高龄津贴办法》政策解读"
+    assert titled("《高龄津贴办法》") == "《高龄津贴办法》"
+    assert titled("《高龄津贴办法》政策解读") == "《〈高龄津贴办法〉政策解读》"
+    assert titled("关于修改《高龄津贴办法》的决定") == "《关于修改〈高龄津贴办法〉的决定》"
