@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any, Self
 
 import redis.asyncio as redis
+from redis import DriverInfo
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
@@ -89,6 +90,8 @@ class Store:
             "socket_connect_timeout": 5,
             # A script that may have run must not run twice behind our back; the callers know what to repeat.
             "retry": Retry(NoBackoff(), 0),
+            # Made once: each connection would read the library's version from disk, a millisecond of the event loop.
+            "driver_info": DriverInfo(),
         }
         if url.startswith("redis+sentinel://"):
             return cls(_sentinel(url, {**options, "max_connections": connections}), unit)
