@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 
 from benchmarks import accept, memory, streaming
-from benchmarks.figures import Figure, all_met, save, show
+from benchmarks.figures import Figure, Others, all_met, save, show
 from benchmarks.stage import sample_library
 
 Measure = Callable[[Path, Path, bool], Awaitable[list[Figure]]]
@@ -63,7 +63,8 @@ async def _run(given: argparse.Namespace, folder: Path) -> list[Figure]:
         title, measure = MEASURES[name]
         place = folder / name
         place.mkdir()
-        found = await measure(place, library, given.short)
+        others = Others()
+        found = [*await measure(place, library, given.short), others.figure()]
         show(title, found)
         if not given.short:
             save(f"bench {name}", found)

@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,6 +56,32 @@ def percentile(values: Sequence[float], percent: float) -> float:
         return 0.0
     rank = max(1, math.ceil(len(values) * percent / 100))
     return sorted(values)[rank - 1]
+
+
+class Others:
+    """What share of the machine others used meanwhile: a figure from a machine that was not ours says little. Counts
+    our own once they have ended.
+    """
+
+    def __init__(self) -> None:
+        self._start = _busy(), _own(), time.monotonic()
+
+    def figure(self) -> Figure:
+        busy, own, start = self._start
+        taken = (_busy() - busy) - (_own() - own)
+        share = taken / (time.monotonic() - start) / (os.cpu_count() or 1)
+        return Figure("machine used by others meanwhile", max(share, 0) * 100, "%")
+
+
+def _busy() -> float:
+    """Seconds of all processors."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)
+
+
+def _own() -> float:
+    """Seconds of this process and of its children that were waited for."""
+    return sum(os.times()[:4])
 
 
 def show(title: str, figures: Sequence[Figure]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.figures import Figure, all_met, save, show
+from benchmarks.figures import Figure, Others, all_met, save, show
 from benchmarks.scenarios import SCENARIOS, Play
 from benchmarks.stage import sample_library
 
@@ -54,7 +54,8 @@ async def _run(given: argparse.Namespace, folder: Path) -> list[Figure]:
     for name in given.scenario:
         place = folder / name
         place.mkdir()
-        found = await SCENARIOS[name](replace(play, folder=place))
+        others = Others()
+        found = [*await SCENARIOS[name](replace(play, folder=place)), others.figure()]
         show(f"{name}: {SCENARIOS[name].__doc__}", found)
         if not given.short:
             save(f"webhook {name}", found)
