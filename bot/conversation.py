@@ -32,9 +32,9 @@ class Conversation:
     suggestions: tuple[Suggestion, ...] = ()
 
     def with_exchange(self, question: str, reply: Reply, now: float) -> Conversation:
-        """This conversation after one more turn."""
+        """This conversation after one more turn. What the reply took for the question comes before the words said."""
         exchange = Exchange(
-            question=question[:QUESTION_CHARACTERS],
+            question=(reply.asked or question)[:QUESTION_CHARACTERS],
             answer=reply.text[:ANSWER_CHARACTERS],
             outcome=reply.outcome,
             documents=tuple(dict.fromkeys(source.document for source in reply.sources)),

@@ -203,7 +203,8 @@ ReplyPart = Paragraphs | Card | File | Image | Table
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What we answer, platform-neutral. `label` is the AI line, empty for fixed sentences; `number` the short reply
-    number that makes two replies with equal words differ (it is set when the turn is committed).
+    number that makes two replies with equal words differ (it is set when the turn is committed). `asked` is what was
+    taken for the question when a tap or a number stood for it, so that a follow-up has something to lean on.
     """
 
     outcome: Outcome
@@ -212,6 +213,7 @@ class Reply:
     suggestions: tuple[Suggestion, ...] = ()
     label: str = ""
     number: str = ""
+    asked: str = ""
 
     @property
     def text(self) -> str:

@@ -13,7 +13,7 @@ from handlers.composing import Compose
 from handlers.fixed import questions_for
 from handlers.quoting import Quote
 from handlers.search import Hit, Search, found
-from handlers.understanding import POLICY, Asked, Understand
+from handlers.understanding import POLICY, Asked, Understand, words_of
 from handlers.words import Phrases
 
 _SOURCES = 6
@@ -67,7 +67,7 @@ class FindPolicy:
             return self._nothing_found(asked)
         sources = _sources(_old_rule_first(hits) if asked.history else hits)
         reply = await self.compose(turn, asked.text, sources) or self.quote(turn.role, sources)
-        return replace(reply, suggestions=self.next_steps(asked.text))
+        return replace(reply, suggestions=self.next_steps(asked.text), asked=words_of(turn))
 
     async def _hits(self, asked: Asked, role: Role) -> Sequence[Hit]:
         return await found(self.search, asked.text, audience=role, include_repealed=asked.history)

@@ -200,3 +200,15 @@ def test_the_greeting_of_the_page_is_the_welcome(replies: Replies) -> None:
     reply = handlers.greeting(replies, XIAOFU, Role.RESIDENT)
     assert reply.outcome is Outcome.ANSWERED_WELCOME
     assert all(suggestion.command.name == "policy" for suggestion in reply.suggestions)
+
+
+@pytest.mark.parametrize("pick", ["2", Command("policy", "高龄津贴一个月多少钱，怎么领？")])
+async def test_a_follow_up_leans_on_what_a_number_or_a_tap_stood_for(router: Router, pick: Part | str) -> None:
+    """After a choice from the menu 那材料呢 is about what was chosen, not about the digit."""
+    talk = Talk(router)
+    await talk.say("菜单")
+    await talk.say(pick)
+    assert "高龄津贴" in talk.conversation.exchanges[-1].question
+    reply = await talk.say("那材料呢")
+    assert reply.outcome is Outcome.ANSWERED_BY_QUOTATION
+    assert "高龄津贴" in reply.sources[0].document
