@@ -52,10 +52,10 @@ def test_every_sentence_the_program_names_is_there() -> None:
     """Whatever is written like the key of a section is one."""
     known = set(keys(read_toml("operator.toml")))
     sections = {key.split(".")[0] for key in known}
-    cli = ast.parse((ROOT / "bot" / "cli.py").read_text("utf-8"))
     named = {
         node.value
-        for node in ast.walk(cli)
+        for path in (ROOT / "bot" / "cli").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and re.fullmatch(r"[a-z]+\.[a-z_]+", node.value)
