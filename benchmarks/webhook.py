@@ -4,7 +4,8 @@
                                  [--kills N]
 
 Open loop, signed callbacks; every question carries an id that the scripted model repeats. Exit code 1 when a bar is
-missed. `--short` asks a quarter of the questions and leaves results.json alone.
+missed. `--short` asks a quarter of the questions and leaves results.json alone; then the bars on times only inform, since
+a short run on a busy machine says little about them, and those on counts still decide.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def main() -> None:
     given = _arguments()
     with tempfile.TemporaryDirectory(prefix="bangban-bench-", ignore_cleanup_errors=True) as folder:
         figures = uvloop.run(_run(given, Path(folder)))
-    sys.exit(0 if all_met(figures) else 1)
+    deciding = [figure for figure in figures if not (given.short and figure.unit)]
+    sys.exit(0 if all_met(deciding) else 1)
 
 
 def _arguments() -> argparse.Namespace:
