@@ -4,8 +4,8 @@
                                  [--kills N]
 
 Open loop, signed callbacks; every question carries an id that the scripted model repeats. Exit code 1 when a bar is
-missed. `--short` asks a quarter of the questions and leaves results.json alone; then the bars on times only inform, since
-a short run on a busy machine says little about them, and those on counts still decide.
+missed. `--short` asks a quarter of the questions and leaves results.json alone; then the bars on times only inform,
+since a short run on a busy machine says little about them, and those on counts still decide.
 """
 
 from __future__ import annotations
