@@ -13,10 +13,9 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import uvloop
-
 from benchmarks import accept, memory, streaming
 from benchmarks.figures import Figure, Others, all_met, save, show
+from benchmarks.processes import run
 from benchmarks.stage import sample_library
 
 Measure = Callable[[Path, Path, bool], Awaitable[list[Figure]]]
@@ -52,7 +51,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=MEASURES, default=list(MEASURES))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bangban-bench-", ignore_cleanup_errors=True) as folder:
-        figures = uvloop.run(_run(given, Path(folder)))
+        figures = run(_run(given, Path(folder)))
     sys.exit(0 if given.short or all_met(figures) else 1)
 
 

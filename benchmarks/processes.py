@@ -11,13 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
+import uvloop
 import yaml
 
 from benchmarks.wire import HOST
@@ -25,12 +26,29 @@ from bot.embedded import EmbeddedServer
 from tests.simulators.wecom import WeCom
 from tests.simulators.wecom_caller import AES_KEY, TOKEN
 
+T = TypeVar("T")
+
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "deploy" / "sample" / "library"
 ACCOUNT = "banshi"
 UNIT = "bench"
 CALLBACK = f"/callback/wecom-app/{ACCOUNT}"
 START_SECONDS = 60.0
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end. Ctrl-C and SIGTERM clear everything away and end the program."""
+
+    async def until_told() -> T:
+        task = asyncio.current_task()
+        assert task
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return uvloop.run(until_told())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(130)
 
 
 def free_port() -> int:

@@ -175,7 +175,7 @@ async def overload(play: Play) -> list[Figure]:
         exactly("answered exactly once", result.answered - len(result.twice), count),
         exactly("neither answered nor told to wait", sum(question.user not in heard for question in questions), 0),
         at_least("told to wait", len(told), 1),
-        at_most("first word to anybody p99", percentile(_first_words(questions, on), 99), 5, "s"),
+        Figure("first word to anybody p99", percentile(_first_words(questions, on), 99), "s"),
         exactly("counter accepted", _rise(before, after, "accepted"), count),
         exactly("counter committed", _rise(before, after, "committed"), count),
         exactly("counter of all outcomes", outcomes, count),

@@ -16,9 +16,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import uvloop
-
 from benchmarks.figures import Figure, Others, all_met, save, show
+from benchmarks.processes import run
 from benchmarks.scenarios import SCENARIOS, Play
 from benchmarks.stage import sample_library
 
@@ -26,7 +25,7 @@ from benchmarks.stage import sample_library
 def main() -> None:
     given = _arguments()
     with tempfile.TemporaryDirectory(prefix="bangban-bench-", ignore_cleanup_errors=True) as folder:
-        figures = uvloop.run(_run(given, Path(folder)))
+        figures = run(_run(given, Path(folder)))
     deciding = [figure for figure in figures if not (given.short and figure.unit)]
     sys.exit(0 if all_met(deciding) else 1)
 

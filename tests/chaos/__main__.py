@@ -13,11 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import uvloop
-
 from benchmarks.figures import console, show
+from benchmarks.processes import run
 from tests.chaos.plug import NoCompiler
-from tests.chaos.rounds import FULL, SHORT, Report, run
+from tests.chaos.rounds import FULL, SHORT, Report, play
 
 
 def main() -> None:
@@ -29,11 +28,9 @@ def main() -> None:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="bangban-chaos-", ignore_cleanup_errors=True) as folder:
         try:
-            report = uvloop.run(run(SHORT if given.short else FULL, given.seed, Path(folder)))
+            report = run(play(SHORT if given.short else FULL, given.seed, Path(folder)))
         except NoCompiler as error:
             sys.exit(str(error))
-        except KeyboardInterrupt:
-            sys.exit(130)
     sys.exit(_told(report))
 
 

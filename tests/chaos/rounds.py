@@ -67,7 +67,7 @@ class Report:
     claims: list[Figure]
 
 
-async def run(plan: Plan, seed: int, folder: Path) -> Report:
+async def play(plan: Plan, seed: int, folder: Path) -> Report:
     """Raises `NoCompiler` before anything is started."""
     chance = random.Random(seed)
     plugs = [Plug.built(_made(folder / name)) for name in ("main", "control")]
